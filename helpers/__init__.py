@@ -1,0 +1,1 @@
+"""The thin math that the notebooks import."""
