@@ -1,0 +1,104 @@
+"""Likelihood, entropy, cross-entropy, Kullback-Leibler divergence; fitting by descent; an interval.
+
+Every quantity is in nats. Distributions on a finite set are vectors of probabilities (k,).
+"""
+
+import numpy as np
+from scipy.special import rel_entr, stdtrit, xlog1py, xlogy
+
+from helpers.gradient import descend
+
+
+def entropy(p):
+    """H(p) = −Σ p log p, of probabilities p (k,); 0 log 0 = 0 (Shannon 1948)."""
+    return cross_entropy(p, p)
+
+
+def cross_entropy(p, q):
+    """H(p, q) = −Σ p log q, of two (k,); infinite where q is 0 and p is not."""
+    p, q = _probabilities(p), _probabilities(q)
+    _same_length(p, q)
+    return float(-np.sum(xlogy(p, q)))
+
+
+def kl_divergence(p, q):
+    """KL(p ‖ q) = Σ p log(p/q), of two (k,); infinite where q is 0 and p is not (K. & L. 1951)."""
+    p, q = _probabilities(p), _probabilities(q)
+    _same_length(p, q)
+    return float(np.sum(rel_entr(p, q)))
+
+
+def gaussian_entropy(sd):
+    """H of a Gaussian with standard deviation `sd`: log(sd √(2πe))."""
+    return float(np.log(_positive(sd) * np.sqrt(2 * np.pi * np.e)))
+
+
+def gaussian_cross_entropy(mean_p, sd_p, mean_q, sd_q):
+    """H(p, q) = −E_p[log q] of two Gaussians."""
+    distance = _positive(sd_p) ** 2 + (mean_p - mean_q) ** 2
+    return float(np.log(_positive(sd_q) * np.sqrt(2 * np.pi)) + distance / (2 * sd_q**2))
+
+
+def gaussian_kl(mean_p, sd_p, mean_q, sd_q):
+    """KL(p ‖ q) of two Gaussians: log(sd_q/sd_p) + (sd_p² + (mean_p − mean_q)²) / 2sd_q² − 1/2."""
+    return gaussian_cross_entropy(mean_p, sd_p, mean_q, sd_q) - gaussian_entropy(sd_p)
+
+
+def categorical_log_likelihood(counts, p):
+    """Σ counts log p: of N independent draws, seen `counts` (k,) times each, under p (k,)."""
+    p = _probabilities(p)
+    _same_length(counts, p)
+    return float(np.sum(xlogy(counts, p)))
+
+
+def bernoulli_log_likelihood(y, p):
+    """Σ y log p + (1 − y) log(1 − p), of outcomes y (n,) in {0, 1} under p, (n,) or one number."""
+    return float(np.sum(xlogy(y, p) + xlog1py(1 - np.asarray(y), -np.asarray(p))))
+
+
+def gaussian_log_likelihood(x, mean, sd):
+    """Σ log N(x_i; mean, sd²), of observations x (n,)."""
+    z = (np.asarray(x, dtype=float) - mean) / _positive(sd)
+    return float(-np.sum(z**2 / 2 + np.log(sd * np.sqrt(2 * np.pi))))
+
+
+def fit_by_descent(gradient, start, step_size, num_steps, tol=1e-8):
+    """The minimiser (n,) that descent on a negative log-likelihood reaches.
+
+    `gradient` is that of the negative log-likelihood. Raises ArithmeticError where the gradient's
+    largest entry at the end is not below `tol`: it diverged, or has not converged yet.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        end = descend(gradient, start, step_size, num_steps)[-1]
+        slope = np.max(np.abs(gradient(end)))
+    if not slope <= tol:
+        raise ArithmeticError(
+            f"descent did not converge: the gradient is {slope:.3g} after {num_steps} steps of "
+            f"size {step_size:g} (tolerance {tol:g}); change the step size or take more steps"
+        )
+    return end
+
+
+def mean_interval(values, level=0.95):
+    """(mean, low, high): a mean and its interval by Student's t, of independent values (n,)."""
+    mean, n = float(np.mean(values)), len(values)
+    half = float(stdtrit(n - 1, (1 + level) / 2) * np.std(values, ddof=1) / np.sqrt(n))
+    return mean, mean - half, mean + half
+
+
+def _probabilities(p):
+    p = np.asarray(p, dtype=float)
+    if p.ndim != 1 or not np.all(p >= 0) or not np.isclose(p.sum(), 1, rtol=0, atol=1e-9):
+        raise ValueError(f"not a probability vector (entries >= 0 that sum to 1): {p}")
+    return p
+
+
+def _same_length(p, q):
+    if np.shape(p) != np.shape(q):
+        raise ValueError(f"two vectors over one set have one length, not {len(p)} and {len(q)}")
+
+
+def _positive(sd):
+    if not sd > 0:
+        raise ValueError(f"a standard deviation is > 0, not {sd}")
+    return sd

@@ -1,0 +1,133 @@
+"""The figures. Every input is an argument; `alt` is the text for readers who cannot see them."""
+
+from functools import wraps
+from io import BytesIO
+from itertools import cycle
+
+import numpy as np
+from IPython.display import Image, display
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
+
+# Okabe & Ito's colours, safe for the colour-blind, told apart in greyscale by dash and marker.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00"]
+DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3))]
+MARKERS = ["o", "s", "^", "D", "v", "X"]
+
+
+def figure(draw):
+    """Let `draw`, which returns a matplotlib Figure, show it with the required keyword `alt`."""
+
+    @wraps(draw)
+    def show(*args, alt, **kwargs):
+        png = BytesIO()
+        drawing = draw(*args, **kwargs)
+        drawing.savefig(png, format="png", dpi=144, metadata={"Software": None})
+        width = int(drawing.get_size_inches()[0] * 72)
+        display(Image(png.getvalue(), format="png", width=width, alt=alt))
+
+    return show
+
+
+def _axes(width=8.0, height=4.5, columns=1, **labels):
+    drawing = Figure(figsize=(width, height), layout="constrained")
+    axes = drawing.subplots(1, columns, squeeze=False)[0]
+    for axis in axes:
+        axis.set(**labels)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.3)
+    return drawing, axes
+
+
+def _lines(axis, series):
+    styles = zip(cycle(COLOURS), cycle(DASHES), cycle(MARKERS))
+    for (label, (x, y)), (colour, dash, marker) in zip(series.items(), styles, strict=False):
+        few = marker if len(x) <= 30 else None
+        axis.plot(x, y, color=colour, linestyle=dash, marker=few, label=label)
+
+
+@figure
+def curves(series, xlabel, ylabel, title="", xscale="linear", yscale="linear", marks=()):
+    """Lines, one per entry of `series` {label: (x, y)}; `marks` are points (x, y, text)."""
+    drawing, (axis,) = _axes(xlabel=xlabel, ylabel=ylabel, title=title)
+    _lines(axis, series)
+    axis.set(xscale=xscale, yscale=yscale)
+    for x, y, text in marks:
+        axis.plot(x, y, "k*", markersize=12)
+        axis.annotate(text, (x, y), xytext=(6, 8), textcoords="offset points")
+    if len(series) > 1:
+        axis.legend(frameon=False)
+    return drawing
+
+
+@figure
+def panels(groups, xlabel, ylabel, xscale="linear", yscale="linear"):
+    """A panel of lines per entry of `groups` {title: {label: (x, y)}}, on one y axis."""
+    drawing, axes = _axes(4.5 * len(groups), 4.2, len(groups), xlabel=xlabel, ylabel=ylabel)
+    for axis, (title, series) in zip(axes, groups.items(), strict=True):
+        _lines(axis, series)
+        axis.set(title=title, xscale=xscale, yscale=yscale)
+        axis.sharey(axes[0])
+    axes[0].legend(frameon=False)
+    return drawing
+
+
+@figure
+def contour_path(cost, paths, xlim, ylim, xlabel="θ₁", ylabel="θ₂", title=""):
+    """Level lines of `cost(θ1, θ2)` and, over them, each path (t, 2) of `paths` {label: path}."""
+    drawing, (axis,) = _axes(7.0, 5.5, xlabel=xlabel, ylabel=ylabel, title=title)
+    grid = np.meshgrid(np.linspace(*xlim, 200), np.linspace(*ylim, 200))
+    lines = axis.contour(*grid, cost(*grid), levels=18, cmap="Greys", alpha=0.8)
+    axis.clabel(lines, fontsize=7)
+    styles = zip(cycle(COLOURS), cycle(DASHES), cycle(MARKERS))
+    for (label, path), (colour, dash, marker) in zip(paths.items(), styles, strict=False):
+        axis.plot(*np.transpose(path), color=colour, linestyle=dash, marker=marker, label=label)
+    first = next(iter(paths.values()))[0]
+    axis.annotate("start", first, xytext=(6, 6), textcoords="offset points")
+    axis.set(xlim=xlim, ylim=ylim)
+    axis.legend(loc="lower left")
+    return drawing
+
+
+@figure
+def roc(y, scores, title=""):
+    """ROC curves of `scores` {label: (n,)} against labels y (n,) in {0, 1}."""
+    drawing, (axis,) = _axes(
+        6.0, 5.5, xlabel="false positive rate", ylabel="true positive rate", title=title
+    )
+    for (label, score), colour, dash in zip(scores.items(), COLOURS, DASHES, strict=False):
+        axis.plot(*roc_curve(y, score)[:2], color=colour, linestyle=dash, label=label)
+    axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+    axis.set_aspect("equal")
+    axis.legend(loc="lower right", frameon=False)
+    return drawing
+
+
+@figure
+def confusions(matrices):
+    """Confusion matrices {label: (2, 2)}, rows the truth, columns the prediction, as counts."""
+    drawing, axes = _axes(
+        2.2 * len(matrices), 2.8, len(matrices), xlabel="predicted", ylabel="true label"
+    )
+    for axis, (label, matrix) in zip(axes, matrices.items(), strict=True):
+        share = np.array(matrix) / np.sum(matrix, axis=1, keepdims=True)
+        axis.imshow(share, cmap="Greys", vmin=0, vmax=1.6)
+        for (i, j), count in np.ndenumerate(np.array(matrix)):
+            axis.text(j, i, str(count), ha="center", va="center")
+        axis.set(title=label, xticks=[0, 1], yticks=[0, 1])
+        axis.grid(visible=False)
+    return drawing
+
+
+@figure
+def intervals(rows, xlabel, reference=None, title=""):
+    """A point and its interval per row of `rows` {label: (estimate, low, high)}."""
+    drawing, (axis,) = _axes(8.0, 0.9 + 0.4 * len(rows), xlabel=xlabel, title=title)
+    for row, (estimate, low, high) in enumerate(rows.values()):
+        axis.plot([low, high], [row, row], color=COLOURS[0], linewidth=2)
+        axis.plot(estimate, row, "o", color=COLOURS[0])
+    axis.set_yticks(range(len(rows)), rows)
+    axis.invert_yaxis()
+    if reference is not None:
+        axis.axvline(reference, color="black", linestyle=":")
+    return drawing

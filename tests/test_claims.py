@@ -1,0 +1,91 @@
+"""`check` passes what holds, and nothing else."""
+
+import numpy as np
+import pytest
+import sympy
+
+from helpers.claims import ClaimError, check
+
+X = sympy.Symbol("x")
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "line"),
+    [
+        (2, 2, "✓ c: 2"),
+        (35_841, 35_841, "✓ c: 35841"),
+        (0.1 + 0.2, 0.3, "✓ c: 0.3"),
+        (
+            [[-1.5, 8.4], [-3.42, 8.85]],
+            [[-1.5, 8.4], [-3.42, 8.85]],
+            "✓ c: [[-1.5, 8.4], [-3.42, 8.85]]",
+        ),
+        (np.inf, np.inf, "✓ c: inf"),
+        (3e-17, 0, "✓ c: 0"),
+        (np.arange(20.0), np.arange(20.0), "✓ c: (20,) values from 0 to 19"),
+        (1 + 2j, 1 + 2j, "✓ c: 1+2j"),
+        (True, True, "✓ c"),
+        (np.bool_(True), True, "✓ c"),
+        (False, False, "✓ c: False"),
+        ("SGD", "SGD", "✓ c: SGD"),
+        ((2, 3), (2, 3), "✓ c: [2, 3]"),
+        ({1, 2}, {2, 1}, "✓ c: {1, 2}"),
+        (sympy.Matrix([[X, 1]]), sympy.Matrix([[X, 1]]), "✓ c: Matrix([[x, 1]])"),
+        (["a", "b"], ["a", "b"], "✓ c: ['a', 'b']"),
+    ],
+)
+def test_a_claim_that_holds_prints_one_line(capsys, got, expected, line):
+    check("c", got, expected)
+    assert capsys.readouterr().out == line + "\n"
+
+
+@pytest.mark.parametrize(
+    ("got", "expected"),
+    [
+        (2.001, 2),
+        (np.nan, np.nan),
+        (np.nan, 1.0),
+        ([1.0, np.nan], [1.0, np.nan]),
+        (np.inf, -np.inf),
+        (np.inf, 1.0),
+        (1.0, np.inf),
+        ([1.0, 1.0], 1.0),
+        ([[1.0, 2.0]], [1.0, 2.0]),
+        ([], []),
+        (np.array([]), np.array([])),
+        (1, True),
+        (True, 1),
+        (np.array([True]), np.array([1])),
+        (False, True),
+        (None, True),
+        ("2", 2),
+        (2, "2"),
+        (None, 0),
+        ([1, [2, 3]], [1, 2]),
+        (1j, 0),
+        (sympy.Matrix([[X]]), sympy.Matrix([[X + 1]])),
+        (["a"], ["a", "b"]),
+        (np.array(["a"]), np.array(["b"])),
+    ],
+)
+def test_one_that_does_not_hold_raises(capsys, got, expected):
+    with pytest.raises(ClaimError):
+        check("c", got, expected)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_message_names_everything():
+    with pytest.raises(ClaimError, match=r"✗ the sum: got 2\.5, expected 2, tolerance 0\.1"):
+        check("the sum", 2.5, 2, tol=0.1)
+
+
+def test_the_tolerance_is_absolute_and_inclusive():
+    check("c", 1.5, 1.0, tol=0.5)
+    with pytest.raises(ClaimError):
+        check("c", 1.5000001, 1.0, tol=0.5)
+
+
+@pytest.mark.parametrize("tol", [-1, np.nan, np.inf, "0.1", None])
+def test_a_tolerance_that_would_pass_anything_is_refused(tol):
+    with pytest.raises(ValueError, match="finite number"):
+        check("c", 1, 2, tol=tol)

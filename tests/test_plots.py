@@ -1,0 +1,40 @@
+"""Each figure is drawn, not blank, carries its alt text, and is the same bytes twice."""
+
+import io
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from helpers import plots
+
+LINE = (np.arange(4), np.arange(4) ** 2)
+CALLS = {
+    "curves": lambda **k: plots.curves({"a": LINE, "b": LINE}, "x", "y", marks=[(1, 1, "m")], **k),
+    "panels": lambda **k: plots.panels({"p": {"a": LINE}, "q": {"b": LINE}}, "x", "y", **k),
+    "contour_path": lambda **k: plots.contour_path(
+        lambda x, y: x**2 + y, {"p": np.array([[0, 0], [1, 1]])}, (-1, 2), (-1, 2), **k
+    ),
+    "roc": lambda **k: plots.roc([0, 1, 0, 1], {"a": [0.1, 0.9, 0.4, 0.3]}, **k),
+    "confusions": lambda **k: plots.confusions({"a": [[3, 1], [0, 2]], "b": [[1, 1], [1, 1]]}, **k),
+    "intervals": lambda **k: plots.intervals({"a": (0, -1, 1)}, "x", reference=0, **k),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_figure(monkeypatch, name):
+    shown = []
+    monkeypatch.setattr(plots, "display", shown.append)
+    for _ in range(2):
+        CALLS[name](alt="what it shows")
+    data, metadata = shown[0]._repr_png_()
+    assert metadata["alt"] == "what it shows"
+    assert shown[0].data == shown[1].data
+    pixels = matplotlib.image.imread(io.BytesIO(shown[0].data))[..., :3]
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_without_alt_text_there_is_no_figure(name):
+    with pytest.raises(TypeError, match="alt"):
+        CALLS[name]()
