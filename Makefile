@@ -1,0 +1,59 @@
+# Everything a person types; CI types the same. `make help` lists it.
+PYTHON ?= python3
+ifeq ($(CONDA_DEFAULT_ENV),behavioral-data-science)
+  VENV := $(CONDA_PREFIX)
+  READY :=
+else
+  VENV := .venv
+  READY := .venv/requirements.lock
+endif
+ifeq ($(OS),Windows_NT)
+  PY := $(VENV)/$(if $(READY),Scripts/,)python.exe
+else
+  PY := $(VENV)/bin/python
+endif
+PIP := $(PY) -m pip --disable-pip-version-check install -qq
+
+.DEFAULT_GOAL := help
+.PHONY: help run-all test lab format lock environment figure clean
+
+help: ## Show every target with one line
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+	@echo 'Options of run-all: ONLY=05  DATA=table.csv  PARAMS="seed=7 step_size=0.05"  TORCH_INDEX=<address of the CPU wheels>'
+
+run-all: $(READY) ## Execute the notebooks with papermill and regenerate their outputs
+	@$(PY) -m course.run --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)'
+
+test: $(READY) ## Lint, unit tests, and nbval over all notebooks
+	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check .
+	@$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 -n auto --dist loadscope tests notebooks
+
+lab: $(READY) ## Open the first notebook in JupyterLab
+	@$(PY) -m jupyter lab notebooks/01-true-false.ipynb
+
+format: $(READY) ## Format code and notebooks
+	@$(PY) -m ruff check --quiet --fix --exit-zero . && $(PY) -m ruff format --quiet .
+
+lock: $(READY) ## Rewrite requirements.lock and environment.yml from pyproject.toml (UPGRADE=1: newest)
+	@$(PY) -m course.lock $(if $(UPGRADE),--upgrade)
+
+environment: $(READY) ## Create .venv from requirements.lock, where it is missing or out of date
+
+figure: $(READY) ## Copy notebook 3's contour figure to docs/, for the README
+	@$(PY) -c 'import base64, json, pathlib; cells = json.loads(pathlib.Path("notebooks/03-gradient-descent.ipynb").read_text("utf-8"))["cells"]; [cell] = [c for c in cells if c["id"] == "contour"]; pathlib.Path("docs/saddle.png").write_bytes(base64.b64decode(cell["outputs"][0]["data"]["image/png"]))'
+
+clean: ## Delete .venv and build
+	@rm -rf .venv build
+
+# Its copy of the lock says what an environment was made from: only a changed text rebuilds it.
+.venv/requirements.lock: requirements.lock
+	@if cmp -s requirements.lock $@; then touch $@; else $(MAKE) --no-print-directory rebuild; fi
+
+.PHONY: rebuild
+rebuild:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, and this is %d.%d: name another, for example make PYTHON=python3.12 run-all" % v)'
+	@echo 'Creating .venv from requirements.lock: a few minutes, once.'
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@cp requirements.lock .venv/requirements.lock

@@ -1,0 +1,6 @@
+"""nbval's kernels get the environment in which the committed outputs were made."""
+
+from course import set_kernel_env
+
+set_kernel_env()
+collect_ignore = ["tests/broken"]

@@ -1,0 +1,176 @@
+"""The runner, with real kernels: what fails, what stays, what is refused, what is left behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from course import notebook, run
+
+BROKEN = Path(__file__).resolve().parent / "broken"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    return tmp_path
+
+
+def add(folder, name, *sources, parameters=None):
+    """Write a notebook that was never executed to the folder; its path."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    if parameters:
+        first = nbformat.v4.new_code_cell(parameters)
+        first.metadata["tags"] = ["parameters"]
+        cells.insert(0, first)
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path = folder / "notebooks" / f"{name}.ipynb"
+    nb = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec})
+    path.write_text(notebook.clean(nb), encoding="utf-8")
+    return path
+
+
+def main(folder, *arguments):
+    where = ["--notebooks", str(folder / "notebooks"), "--build", str(folder / "build")]
+    return run.main([*where, *arguments])
+
+
+def texts(path):
+    return [
+        "".join(output.get("text", "") for output in cell.get("outputs", []))
+        for cell in nbformat.read(path, as_version=4).cells
+    ]
+
+
+def test_outputs_are_written_back_clean_and_only_once(folder):
+    path = add(folder, "01-fine", "import os\n\nprint(os.path.basename(os.getcwd()))")
+    assert main(folder) == 0
+    assert texts(path) == ["notebooks\n"]
+    nb = nbformat.read(path, as_version=4)
+    assert path.read_text(encoding="utf-8") == notebook.clean(nb)
+    assert "papermill" not in nb.metadata
+    before = path.stat().st_mtime_ns
+    assert main(folder) == 0
+    assert path.stat().st_mtime_ns == before
+
+
+def test_failures_are_reported_and_the_others_finish(folder, capsys):
+    fine = add(folder, "01-fine", "print(1)")
+    for name in ["raises", "dies"]:
+        shutil.copy(BROKEN / f"{name}.ipynb", folder / "notebooks" / f"02-{name}.ipynb")
+    before = {path: path.read_bytes() for path in (folder / "notebooks").iterdir()}
+    assert main(folder) == 1
+    printed = capsys.readouterr()
+    assert "02-raises.ipynb failed in cell 3:" in printed.err
+    assert '    | raise ValueError("on purpose")\n    ValueError: on purpose' in printed.err
+    assert "02-dies.ipynb failed in cell 3:\n    | os._exit(1)\n    DeadKernelError" in printed.err
+    assert "01-fine                    ok" in printed.out
+    assert texts(folder / "build" / "01-fine.ipynb") == ["1\n"]
+    assert {path: path.read_bytes() for path in before} == before, fine
+
+
+def test_a_notebook_that_cannot_start_is_a_failure_with_a_reason(folder, capsys):
+    path = add(folder, "01-strange", "print(1)")
+    path.write_text("not a notebook", encoding="utf-8")
+    assert main(folder) == 1
+    assert "01-strange.ipynb failed before its first cell: NotJSONError" in capsys.readouterr().err
+
+
+def test_parameters_are_set_and_the_committed_notebook_is_left(folder, capsys):
+    path = add(
+        folder, "01-fine", "print(seed, rate, data)", parameters="seed = 1\nrate = 0.5\ndata = None"
+    )
+    before = path.read_bytes()
+    table = folder / "my table.csv"
+    table.write_text("x", encoding="utf-8")
+    assert main(folder, "--params", "seed=7 rate=2", "--data", str(table)) == 0
+    assert texts(folder / "build" / "01-fine.ipynb")[-1] == f"7 2 {table}\n"
+    assert path.read_bytes() == before
+    assert "stay in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--only", "07"], "There is no notebook '07'; the known ones are: 01-fine, 02-other."),
+        (
+            ["--params", "sead=7"],
+            "There is no parameter 'sead' here; the known ones are: rate, seed.",
+        ),
+        (["--params", "seed=x"], "The parameter 'seed' takes a value of type int, not 'x'."),
+        (["--params", "seed=1.5"], "The parameter 'seed' takes a value of type int, not '1.5'."),
+        (["--params", "seed=True"], "The parameter 'seed' takes a value of type int, not 'True'."),
+        (["--params", "seed"], "A parameter is written name=value, not 'seed'."),
+        (["--data", "no.csv"], "There is no file 'no.csv' to take the data from."),
+    ],
+)
+def test_a_wrong_request_is_refused_in_one_sentence(folder, capsys, arguments, sentence):
+    add(folder, "01-fine", "print(seed)", parameters="seed = 1")
+    add(folder, "02-other", "print(rate)", parameters="rate = 1.0")
+    assert main(folder, *arguments) == 2
+    assert capsys.readouterr().err == sentence + "\n"
+    assert not (folder / "build").exists()
+
+
+def test_only_takes_the_notebooks_that_begin_so(folder):
+    add(folder, "01-fine", "print(1)")
+    other = add(folder, "02-other", "print(2)")
+    assert main(folder, "--only", "01") == 0
+    assert texts(other) == [""]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_kernel_and_no_change(folder, sent):
+    path = add(folder, "01-slow", "import time\n\ntime.sleep(60)")
+    before = path.read_bytes()
+    where = ["--notebooks", folder / "notebooks", "--build", folder / "build"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "course.run", *map(str, where)], stdout=subprocess.PIPE, text=True
+    )
+    assert "running" in process.stdout.readline()
+    deadline = time.monotonic() + 30
+    while not (kernels := psutil.Process(process.pid).children()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(sent)
+    printed, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Interrupted" in printed
+    assert kernels
+    assert not any(kernel.is_running() for kernel in kernels)
+    assert path.read_bytes() == before
+
+
+def test_longest_first_by_the_last_run(tmp_path):
+    paths = [tmp_path / f"{n}.ipynb" for n in ("01-a", "02-b", "03-c")]
+    assert run.order(paths, tmp_path) == paths[::-1]
+    (tmp_path / "seconds.json").write_text('{"01-a": 3, "03-c": 5}', encoding="utf-8")
+    assert [path.stem for path in run.order(paths, tmp_path)] == ["02-b", "03-c", "01-a"]
+
+
+def test_a_write_that_fails_leaves_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.ipynb"
+    path.write_text("good", encoding="utf-8")
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        notebook.write("bad", path)
+    assert path.read_text(encoding="utf-8") == "good"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nbval_goes_red_on_a_stale_output(tmp_path):
+    shutil.copy(BROKEN / "stale.ipynb", tmp_path)
+    command = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "1 failed" in done.stdout
