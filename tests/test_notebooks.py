@@ -1,0 +1,123 @@
+"""The house's rules for a committed notebook: executed, whole, readable, and nothing volatile."""
+
+import ast
+import re
+import statistics
+from base64 import b64decode
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from course import notebook
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+BROKEN = ROOT / "tests" / "broken"
+
+
+def faults(path):
+    """What is wrong with a committed notebook, one sentence per fault."""
+    nb = nbformat.read(path, as_version=4)
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    found = []
+    counts = [cell.execution_count for cell in code]
+    if None in counts:
+        found.append("a cell was never executed")
+    elif counts != list(range(1, len(code) + 1)):
+        found.append("the cells were not executed from top to bottom")
+    for cell in code:
+        called = {
+            _name(node.func) for node in ast.walk(_parsed(cell)) if isinstance(node, ast.Call)
+        }
+        shows = called & {"print", "check", "display"} or any(
+            n.startswith("plots.") for n in called
+        )
+        defines_only = all(isinstance(s, (ast.FunctionDef, ast.Assign)) for s in _parsed(cell).body)
+        if shows and not defines_only and not cell.outputs and cell.execution_count:
+            found.append(f"cell {cell.id!r} should have an output")
+        for output in cell.outputs:
+            if output.output_type == "error":
+                found.append(f"cell {cell.id!r} raised {output.ename}")
+            if output.get("name") == "stderr":
+                found.append(f"cell {cell.id!r} wrote to stderr")
+            if "image/png" in output.get("data", {}) and not output.metadata.get(
+                "image/png", {}
+            ).get("alt"):
+                found.append(f"the figure of cell {cell.id!r} has no alt text")
+            text = output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+            if re.search(r"0x[0-9a-f]{6,}|/(home|tmp|Users|root|work)/", text):
+                found.append(f"cell {cell.id!r} shows an address or a path")
+    if path.read_text(encoding="utf-8") != notebook.clean(nb):
+        found.append("the file holds volatile metadata, or is not in the course's form")
+    return found
+
+
+def _parsed(cell):
+    return ast.parse(cell.source)
+
+
+def _name(function):
+    if isinstance(function, ast.Attribute):
+        return f"{_name(function.value)}.{function.attr}"
+    return getattr(function, "id", "")
+
+
+def test_there_are_five():
+    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_it_is_whole(path):
+    assert faults(path) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_its_anatomy(path):
+    nb = nbformat.read(path, as_version=4)
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    prose = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    assert nb.cells[0].source.startswith("# Problem ")
+    assert re.search(r"\d+ points.*\d+ minutes", nb.cells[0].source)
+    assert [cell.metadata.get("tags") for cell in code].count(["parameters"]) == 1
+    assert code[0].metadata.get("tags") == ["parameters"]
+    assert "## As submitted, as verified" in prose
+    assert "## Going further" in prose
+    lengths = [len(cell.source.strip().splitlines()) for cell in code]
+    assert statistics.median(lengths) <= 6
+    assert max(lengths) <= 15
+    assert len({cell.id for cell in nb.cells}) == len(nb.cells)
+    assert all(re.fullmatch(r"[a-z0-9-]+", cell.id) for cell in nb.cells)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("cleared", "a cell was never executed"),
+        ("swapped", "the cells were not executed from top to bottom"),
+        ("silent", "cell 'cell-2' should have an output"),
+        ("noisy", "cell 'cell-2' wrote to stderr"),
+        ("volatile", "the file holds volatile metadata, or is not in the course's form"),
+        ("address", "cell 'cell-2' shows an address or a path"),
+        ("blind", "the figure of cell 'cell-2' has no alt text"),
+    ],
+)
+def test_a_broken_one_is_rejected_for_its_own_reason(name, fault):
+    assert faults(BROKEN / f"{name}.ipynb") == [fault]
+
+
+def test_the_readme_shows_the_notebooks_own_figure():
+    nb = nbformat.read(NOTEBOOKS[2], as_version=4)
+    (cell,) = [cell for cell in nb.cells if cell.id == "contour"]
+    png = b64decode(cell.outputs[0].data["image/png"])
+    assert (ROOT / "docs" / "saddle.png").read_bytes() == png, "out of date: run make figure"
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    links = re.findall(r"\]\((?!http)([^)]+)\)", text)
+    assert len(links) >= 7
+    assert all((ROOT / link).exists() for link in links)
+    for command in set(re.findall(r"make ([a-z][a-z-]+)", text)) - {"targets"}:
+        assert re.search(rf"^{command}:", (ROOT / "Makefile").read_text(), re.M), command
