@@ -90,6 +90,7 @@ def execute(run):
             kernel_manager_class=RecordedKernelManager,
             coalesce_streams=True,
             record_timing=False,
+            shutdown_kernel="immediate",  # tearing TensorFlow down politely takes 2 s
             execution_timeout=CELL_TIMEOUT,
             on_cell_execute=entered,
             on_cell_executed=left,
