@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 import papermill
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
 
 class UsageError(Exception):
     """A request that cannot be met; the message is one sentence for the person who typed it."""
@@ -78,6 +80,8 @@ def clean(nb):
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if WIDGET not in o.get("data", {})]
     return nbformat.writes(nb).rstrip("\n") + "\n"
 
 

@@ -22,10 +22,13 @@ def check(claim, got, expected, tol=1e-9):
         raise ClaimError(
             f"✗ {claim}: got {_text(got, 10)}, expected {_text(expected, 10)}, tolerance {tol:g}"
         )
-    if _is_number(got):
+    if got is True or got is np.True_:
+        print(f"✓ {claim}")
+    elif _is_number(got) and np.ndim(got) == 0 and 0 < abs(got) <= tol:
+        print(f"✓ {claim}: 0 within {tol:g}")
+    else:
         # What is 0 within the tolerance is shown as 0: its digits are noise.
-        got = np.where(np.abs(got) <= tol, 0, got)[()]
-    print(f"✓ {claim}" if got is True or got is np.True_ else f"✓ {claim}: {_text(got, 4)}")
+        print(f"✓ {claim}: {_text(_without_noise(got, tol), 4)}")
 
 
 def _holds(got, expected, tol):
@@ -43,6 +46,10 @@ def _holds(got, expected, tol):
     if isinstance(expected, (bool, np.bool_)) != isinstance(got, (bool, np.bool_)):
         return False
     return bool(got == expected)
+
+
+def _without_noise(value, tol):
+    return np.where(np.abs(value) <= tol, 0, value)[()] if _is_number(value) else value
 
 
 def _is_number(value):

@@ -131,3 +131,38 @@ def intervals(rows, xlabel, reference=None, title=""):
     if reference is not None:
         axis.axvline(reference, color="black", linestyle=":")
     return drawing
+
+
+@figure
+def heat_map(x, y, z, edges, xlabel, ylabel, zlabel):
+    """Values z (len(y), len(x)), logarithmic, nan hatched; `edges` are lines {label: (x, y)}."""
+    drawing, (axis,) = _axes(8.0, 5.0, xlabel=xlabel, ylabel=ylabel)
+    axis.grid(visible=False)
+    axis.patch.set(hatch="///", edgecolor="lightgrey")
+    shown = axis.pcolormesh(x, y, z, norm="log", cmap="Greys_r", shading="nearest")
+    drawing.colorbar(shown, label=zlabel)
+    _lines(axis, edges)
+    axis.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    axis.legend(loc="lower right")
+    return drawing
+
+
+@figure
+def squares_and_images(mapping, jacobian, centres, side):
+    """Squares around `centres`, their images under `mapping`, and what `jacobian` predicts."""
+    drawing, (left, right) = _axes(9.0, 4.5, columns=2)
+    left.set(xlabel="x", ylabel="y", title="squares", aspect="equal")
+    right.set(xlabel="u", ylabel="w", title="images; dashed: by the Jacobian", aspect="equal")
+    edge = np.linspace(-side / 2, side / 2, 25)
+    low, high = np.full(25, -side / 2), np.full(25, side / 2)
+    outline = np.array([[*edge, *high, *edge[::-1], *low], [*low, *edge, *high, *edge[::-1]]])
+    for centre, colour, marker in zip(centres, COLOURS, MARKERS, strict=False):
+        square = outline + np.array(centre, dtype=float)[:, None]
+        linear = np.array(mapping(centre))[:, None] + jacobian(centre) @ outline
+        left.plot(*square, color=colour)
+        left.plot(*centre, marker, color=colour, label=f"{centre}")
+        right.plot(*mapping(square), color=colour)
+        right.plot(*linear, color=colour, linestyle="--")
+        right.plot(*mapping(centre), marker, color=colour)
+    left.legend(frameon=False, loc="lower right", fontsize=8)
+    return drawing
