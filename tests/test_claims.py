@@ -22,6 +22,8 @@ X = sympy.Symbol("x")
         ),
         (np.inf, np.inf, "✓ c: inf"),
         (3e-17, 0, "✓ c: 0 within 1e-09"),
+        (0.0, 0, "✓ c: 0 within 1e-09"),
+        (0, 0, "✓ c: 0"),
         ([3e-17, 2.0], [0, 2], "✓ c: [0, 2]"),
         (np.arange(20.0), np.arange(20.0), "✓ c: (20,) values from 0 to 19"),
         (1 + 2j, 1 + 2j, "✓ c: 1+2j"),

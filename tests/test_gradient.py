@@ -88,7 +88,9 @@ def test_the_homeworks_three_steps():
 
 
 def test_a_hessian_that_is_not_symmetric_is_refused():
-    with pytest.raises(ValueError, match="symmetric"):
+    with pytest.raises(
+        ValueError, match="^the Hessian of a quadratic is symmetric; this matrix is not$"
+    ):
         gradient.quadratic_path([[1, 2], [0, 1]], (1, 1), 0.1, 3)
 
 
@@ -138,3 +140,52 @@ def test_steps_until_counts_the_first_time():
     np.testing.assert_array_equal(
         gradient.steps_until(done, lambda t: t, np.ones(1), 3.0, 2000), 2000
     )
+
+
+@pytest.mark.parametrize("rule", [gradient.sgd, gradient.momentum, gradient.adam])
+def test_steps_until_walks_as_descend_does(rule):
+    H, starts = np.diag([1.0, 0.2]), np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]])
+    sizes = np.array([0.1, 0.3])[:, None, None]
+
+    def done(theta):
+        return np.linalg.norm(theta, axis=-1) < 0.3
+
+    steps = gradient.steps_until(done, lambda t: t @ H, starts, sizes, 60, rule)
+    begin = np.broadcast_to(starts, (2, 3, 2))
+    path = gradient.descend(lambda t: t @ H, begin, sizes, 60, rule)[1:]
+    reached = done(path)
+    np.testing.assert_array_equal(
+        steps, np.where(reached.any(axis=0), reached.argmax(axis=0) + 1, 60)
+    )
+    assert steps.shape == (2, 3)
+
+
+def test_steps_until_takes_the_last_step_and_no_more():
+    calls = []
+
+    def slope(theta):
+        calls.append(theta)
+        return theta
+
+    steps = gradient.steps_until(lambda t: np.full(t.shape[:-1], False), slope, np.ones(1), 0.5, 7)
+    assert len(calls) == steps == 7
+
+
+def test_a_descent_that_overflows_is_silent_and_never_done():
+    with np.errstate(all="raise"):
+        steps = gradient.steps_until(
+            lambda t: np.abs(t[..., 0]) < 0.1, lambda t: t**3 - t**2, np.full(1, 9.0), 9.0, 9
+        )
+    assert steps == 9
+
+
+def test_symbolic_jacobian_wants_a_value_for_each_symbol():
+    np.testing.assert_array_equal(
+        gradient.symbolic_jacobian(lambda v: (v[0], v[1]), [1, 1]), np.eye(2)
+    )
+
+
+def test_whole_numbers_will_do():
+    path = gradient.descend(lambda t: [1, 1], (2, 9), 1, 2)
+    assert path.dtype == np.float64
+    np.testing.assert_array_equal(gradient.finite_difference(lambda v: v[0] * 2, [1], h=1), [2])

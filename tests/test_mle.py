@@ -128,3 +128,23 @@ def test_mean_interval_is_students():
     expected = stats.t.interval(0.95, 3, loc=3, scale=stats.sem(values))
     np.testing.assert_allclose([low, high], expected)
     assert mle.mean_interval(values, 0.5)[1] > low
+
+
+def test_probabilities_sum_to_1_within_a_billionth():
+    mle.entropy([0.5, 0.5 + 5e-10])
+    with pytest.raises(ValueError, match="not a probability vector"):
+        mle.entropy([0.5, 0.5 + 5e-9])
+
+
+def test_a_fit_returns_the_end_of_the_path():
+    end = mle.fit_by_descent(lambda m: m - 1.0, [0.0], 0.5, 10, tol=1.0)
+    assert end == pytest.approx(1 - 0.5**10, abs=1e-15)
+
+
+def test_a_fit_that_overflows_is_silent_until_it_says_so():
+    with np.errstate(all="raise"), pytest.raises(ArithmeticError, match="did not converge"):
+        mle.fit_by_descent(lambda m: m**3 - m**2, [9.0], 9.0, 9)
+
+
+def test_the_tolerance_of_a_fit_is_inclusive():
+    assert mle.fit_by_descent(lambda m: m * 0 + 0.5, [0.0], 1.0, 1, tol=0.5) == -0.5
