@@ -11,15 +11,7 @@ from sklearn.model_selection import train_test_split
 DATA = Path(__file__).resolve().parents[1] / "data"
 ITEMS = [f"A{i}_Score" for i in range(1, 11)]
 TARGET = "Class/ASD"
-CATEGORICAL = [
-    "gender",
-    "ethnicity",
-    "jaundice",
-    "austim",
-    "contry_of_res",
-    "used_app_before",
-    "relation",
-]
+CATEGORICAL = "gender ethnicity jaundice austim contry_of_res used_app_before relation".split()
 COLUMNS = [
     *["ID", *ITEMS, "age", "gender", "ethnicity", "jaundice", "austim", "contry_of_res"],
     *["used_app_before", "result", "age_desc", "relation", TARGET],
@@ -40,6 +32,10 @@ SEED = 617  # of the committed tables; data/README.md says how it was picked
 
 class TableError(ValueError):
     """A table that cannot be used; the message is one sentence for the person who supplied it."""
+
+    def _render_traceback_(self):
+        # IPython shows this in the place of the traceback.
+        return [f"TableError: {self}"]
 
 
 def load(path=DATA / "asd_train.csv"):

@@ -96,6 +96,7 @@ def refused(tmp_path, content, *words):
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(f"{path}: ")
+    assert caught.value._render_traceback_() == [f"TableError: {message}"]
     for word in words:
         assert word in message, message
 
