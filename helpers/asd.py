@@ -11,11 +11,9 @@ from sklearn.model_selection import train_test_split
 DATA = Path(__file__).resolve().parents[1] / "data"
 ITEMS = [f"A{i}_Score" for i in range(1, 11)]
 TARGET = "Class/ASD"
-CATEGORICAL = "gender ethnicity jaundice austim contry_of_res used_app_before relation".split()
-COLUMNS = [
-    *["ID", *ITEMS, "age", "gender", "ethnicity", "jaundice", "austim", "contry_of_res"],
-    *["used_app_before", "result", "age_desc", "relation", TARGET],
-]
+ASKED = ["gender", "ethnicity", "jaundice", "austim", "contry_of_res", "used_app_before"]
+CATEGORICAL = [*ASKED, "relation"]
+COLUMNS = ["ID", *ITEMS, "age", *ASKED, "result", "age_desc", "relation", TARGET]
 ANSWERS = [
     ("gender", "m"),
     ("jaundice", "yes"),
