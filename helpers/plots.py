@@ -50,8 +50,8 @@ def _lines(axis, series):
 def curves(series, xlabel, ylabel, title="", xscale="linear", yscale="linear", marks=()):
     """Lines, one per entry of `series` {label: (x, y)}; `marks` are points (x, y, text)."""
     drawing, (axis,) = _axes(xlabel=xlabel, ylabel=ylabel, title=title)
-    _lines(axis, series)
     axis.set(xscale=xscale, yscale=yscale)
+    _lines(axis, series)
     for x, y, text in marks:
         axis.plot(x, y, "k*", markersize=12)
         axis.annotate(text, (x, y), xytext=(6, 8), textcoords="offset points")
@@ -164,5 +164,5 @@ def squares_and_images(mapping, jacobian, centres, side):
         right.plot(*mapping(square), color=colour)
         right.plot(*linear, color=colour, linestyle="--")
         right.plot(*mapping(centre), marker, color=colour)
-    left.legend(frameon=False, loc="lower right", fontsize=8)
+    left.legend(frameon=False, loc="upper left", fontsize=8)
     return drawing
