@@ -83,13 +83,12 @@ def execute(run):
             on_cell_executed=left,
         )
         notebook.write(notebook.clean(nb), run.output)
-        run.state = "ok"
     except PapermillExecutionError as error:
         run.failure = _report(current, f"{error.ename}: {error.evalue}")
     except Exception as error:
         run.failure = _report(current, f"{type(error).__name__}: {error}")
     run.seconds = time.monotonic() - run.started
-    run.state = run.state if run.state == "ok" else "failed"
+    run.state = "failed" if run.failure else "ok"
 
 
 def _report(current, error):

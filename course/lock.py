@@ -34,7 +34,7 @@ def environment(root):
     pins = (root / "requirements.lock").read_text(encoding="utf-8").splitlines()
     return ENVIRONMENT.format(
         python=project["requires-python"],
-        pins="\n".join(f'      - "{pin}"' for pin in pins if not pin.startswith("#")),
+        pins="\n".join(f'      - "{pin}"' for pin in pins),
     )
 
 

@@ -85,24 +85,26 @@ def _display(runs, console):
         yield refresh
 
 
+def _last_seconds(build):
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads((build / "seconds.json").read_text(encoding="utf-8"))
+    return {}
+
+
 def order(notebooks, build):
     """The notebooks longest first by the last run's seconds, those without any before the rest.
 
     Without a record a later notebook of a course counts as longer.
     """
-    with contextlib.suppress(OSError, ValueError):
-        seconds = json.loads((build / "seconds.json").read_text(encoding="utf-8"))
-        return sorted(notebooks, key=lambda p: -seconds.get(p.stem, float("inf")))
-    return notebooks[::-1]
+    seconds = _last_seconds(build)
+    return sorted(notebooks[::-1], key=lambda p: -seconds.get(p.stem, float("inf")))
 
 
 def record(runs, build):
     """Keep how long each notebook that succeeded took, for the next run's order."""
-    path, seconds = build / "seconds.json", {}
-    with contextlib.suppress(OSError, ValueError):
-        seconds = json.loads(path.read_text(encoding="utf-8"))
-    seconds |= {run.source.stem: round(run.seconds, 1) for run in runs if run.state == "ok"}
-    path.write_text(json.dumps(seconds, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    new = {run.source.stem: round(run.seconds, 1) for run in runs if run.state == "ok"}
+    text = json.dumps(_last_seconds(build) | new, indent=1, sort_keys=True) + "\n"
+    (build / "seconds.json").write_text(text, encoding="utf-8")
 
 
 def main(arguments=None):

@@ -36,14 +36,14 @@ class TableError(ValueError):
         return [f"TableError: {self}"]
 
 
-def load(path=DATA / "asd_train.csv"):
-    """Read a labelled screening table from CSV, validated.
+def load(path=None):
+    """Read a labelled screening table from CSV, validated; without a path, the training table.
 
     Returns a DataFrame with the columns of `COLUMNS`, items and label as integers in {0, 1}.
     Raises TableError, one sentence naming the file, the column and the first bad row, counted as
     in a spreadsheet (the header is row 1).
     """
-    path = Path(path)
+    path = Path(path or DATA / "asd_train.csv")
     try:
         cells = pd.read_csv(
             path,

@@ -39,9 +39,15 @@ def _axes(width=8.0, height=4.5, columns=1, **labels):
     return drawing, axes
 
 
-def _lines(axis, series):
+def _styled(series):
+    """Each entry of `series` {label: data} as label, data, colour, dash, marker."""
     styles = zip(cycle(COLOURS), cycle(DASHES), cycle(MARKERS))
-    for (label, (x, y)), (colour, dash, marker) in zip(series.items(), styles, strict=False):
+    for (label, data), style in zip(series.items(), styles, strict=False):
+        yield label, data, *style
+
+
+def _lines(axis, series):
+    for label, (x, y), colour, dash, marker in _styled(series):
         few = marker if len(x) <= 30 else None
         axis.plot(x, y, color=colour, linestyle=dash, marker=few, label=label)
 
@@ -79,8 +85,7 @@ def contour_path(cost, paths, xlim, ylim, xlabel="θ₁", ylabel="θ₂", title=
     grid = np.meshgrid(np.linspace(*xlim, 200), np.linspace(*ylim, 200))
     lines = axis.contour(*grid, cost(*grid), levels=18, cmap="Greys", alpha=0.8)
     axis.clabel(lines, fontsize=7)
-    styles = zip(cycle(COLOURS), cycle(DASHES), cycle(MARKERS))
-    for (label, path), (colour, dash, marker) in zip(paths.items(), styles, strict=False):
+    for label, path, colour, dash, marker in _styled(paths):
         axis.plot(*np.transpose(path), color=colour, linestyle=dash, marker=marker, label=label)
     first = next(iter(paths.values()))[0]
     axis.annotate("start", first, xytext=(6, 6), textcoords="offset points")
@@ -95,7 +100,7 @@ def roc(y, scores, title=""):
     drawing, (axis,) = _axes(
         6.0, 5.5, xlabel="false positive rate", ylabel="true positive rate", title=title
     )
-    for (label, score), colour, dash in zip(scores.items(), COLOURS, DASHES, strict=False):
+    for label, score, colour, dash, _ in _styled(scores):
         axis.plot(*roc_curve(y, score)[:2], color=colour, linestyle=dash, label=label)
     axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
     axis.set_aspect("equal")
