@@ -1,0 +1,114 @@
+"""The homework's experts: the rule, and the net against two other implementations."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss
+
+from helpers import asd
+from helpers.experts import Net, ScoreRule, experts
+
+
+@pytest.fixture(scope="module")
+def rows():
+    table = asd.load()
+    return table[asd.ITEMS].to_numpy(), table[asd.TARGET].to_numpy()
+
+
+def as_torch(net):
+    """The net's parameters, W1, b1, W2, …, as leaves of torch's graph, in float64."""
+    views = net._unpacked(net.theta_)
+    return [torch.tensor(view.astype(float), requires_grad=True) for view in views]
+
+
+def torch_loss(parameters, X, y):
+    out = torch.tensor(np.asarray(X, dtype=float))
+    for W, b in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
+        out = torch.tanh(out @ W + b)
+    logit = (out @ parameters[-2] + parameters[-1])[:, 0]
+    labels = torch.tensor(np.asarray(y, dtype=float))
+    return torch.nn.functional.binary_cross_entropy_with_logits(logit, labels)
+
+
+def test_the_rule_is_six_points(rows):
+    X, y = rows
+    rule = ScoreRule().fit(X, y)
+    np.testing.assert_array_equal(rule.predict(X), X.sum(axis=1) >= 6)
+    np.testing.assert_array_equal(rule.predict_proba(X)[:, 1], rule.predict(X))
+    np.testing.assert_array_equal(rule.predict_proba(X).sum(axis=1), 1)
+    assert ScoreRule(11).fit(X, y).predict(X).sum() == 0
+
+
+def test_the_three_are_the_homeworks():
+    models = experts(seed=3)
+    assert list(models) == ["logistic regression", "rule", "net"]
+    assert models["net"].get_params() == {
+        "hidden": (128, 128, 128),
+        "step_size": 5e-4,
+        "batch_size": 64,
+        "epochs": 500,
+        "seed": 3,
+    }
+    assert experts(0, epochs=7)["net"].epochs == 7
+
+
+def test_backpropagation_agrees_with_torch(rows):
+    X, y = rows
+    net = Net((7, 5, 6), epochs=3, seed=1).fit(X, y)
+    parameters = as_torch(net)
+    torch_loss(parameters, X, y).backward()
+    expected = np.concatenate([p.grad.numpy().ravel() for p in parameters])
+    np.testing.assert_allclose(net.gradient(X, y), expected, atol=1e-6)
+    assert np.abs(expected).max() > 1e-3
+
+
+def test_training_agrees_with_torchs_adam(rows):
+    X, y = rows
+    X, y = X[:64], y[:64]  # one batch: the order of rows does not matter
+    parameters = as_torch(Net((8, 8), epochs=0, seed=2).fit(X, y))
+    optimiser = torch.optim.Adam(parameters, lr=5e-4)
+    for t in range(1, 41):
+        # Keras, and so this net, adds its 1e-7 before the second correction, torch after it.
+        optimiser.param_groups[0]["eps"] = 1e-7 / np.sqrt(1 - 0.999**t)
+        optimiser.zero_grad()
+        torch_loss(parameters, X, y).backward()
+        optimiser.step()
+    expected = np.concatenate([p.detach().numpy().ravel() for p in parameters])
+    net = Net((8, 8), epochs=40, seed=2).fit(X, y)
+    np.testing.assert_allclose(net.theta_, expected, atol=1e-4)
+    start = Net((8, 8), epochs=0, seed=2).fit(X, y).theta_
+    assert np.abs(net.theta_ - start).max() > 0.01
+
+
+def test_every_row_is_seen_once_an_epoch(monkeypatch, rows):
+    X = np.arange(150.0)[:, None] @ np.ones((1, 10))
+    seen = []
+    monkeypatch.setattr(
+        Net, "_backward", lambda self, X, y: seen.append(X[:, 0]) or np.zeros_like(self.theta_)
+    )
+    Net(epochs=2).fit(X, rows[1][:150])
+    assert [len(batch) for batch in seen] == [64, 64, 22] * 2
+    first, second = np.concatenate(seen[:3]), np.concatenate(seen[3:])
+    np.testing.assert_array_equal(np.sort(first), np.arange(150))
+    np.testing.assert_array_equal(np.sort(second), np.arange(150))
+    assert not np.array_equal(first, second)
+
+
+def test_it_reaches_the_loss_that_the_homeworks_loop_reached(rows):
+    X, y = rows
+    net = Net(seed=0).fit(X, y)
+    assert net.theta_.dtype == np.float32
+    assert log_loss(y, net.predict_proba(X)) <= 0.185
+    np.testing.assert_array_equal(net.predict(X), net.predict_proba(X)[:, 1] > 0.5)
+    assert Net().fit(X, y).score(X, y) == np.mean(net.predict(X) == y)  # the seed decides
+
+
+def test_training_further_goes_on_from_a_copy(rows):
+    X, y = rows
+    net = Net((16,), epochs=30, seed=0).fit(X, y)
+    before = net.theta_.copy()
+    further = net.train_further(X, y)
+    np.testing.assert_array_equal(net.theta_, before)
+    assert log_loss(y, further.predict_proba(X)) < log_loss(y, net.predict_proba(X))
+    whole = Net((16,), epochs=60, seed=0).fit(X, y)
+    np.testing.assert_array_equal(further.theta_, whole.theta_)  # as if it had never stopped
