@@ -1,86 +1,25 @@
-"""The three experts of problem 5, and the features that a second stage may learn from."""
-
-import warnings
-from contextlib import contextmanager
-from copy import deepcopy
+"""Mixtures of experts as classifiers, and the features that a second stage may learn from."""
 
 import numpy as np
+from scipy.linalg import block_diag
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-
-class ScoreRule(ClassifierMixin, BaseEstimator):
-    """The questionnaire's rule: positive where the items (n, 10) sum to `threshold` or more."""
-
-    def __init__(self, threshold=6):
-        self.threshold = threshold
-
-    def fit(self, X, y):
-        """Learn nothing but which labels there are."""
-        self.classes_ = np.unique(y)
-        return self
-
-    def predict_proba(self, X):
-        """The decision as probabilities 0 and 1: (n, 2)."""
-        positive = np.sum(np.asarray(X), axis=1) >= self.threshold
-        return np.column_stack([~positive, positive]).astype(float)
-
-    def predict(self, X):
-        """The decision: (n,)."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
-
-
-def experts(seed, epochs=500):
-    """The homework's three, unfitted: {name: classifier}.
-
-    Logistic regression with scikit-learn's defaults, the rule, and the net 10→128→128→128→1
-    (tanh, Adam 5e-4, batches of 64, float32 as in Keras, no penalty) for `epochs` epochs.
-    """
-    net = MLPClassifier(
-        (128, 128, 128),
-        activation="tanh",
-        learning_rate_init=5e-4,
-        batch_size=64,
-        alpha=0,
-        max_iter=epochs,
-        n_iter_no_change=epochs,
-        random_state=seed,
-    )
-    return {
-        "logistic regression": LogisticRegression(),
-        "rule": ScoreRule(),
-        "net": make_pipeline(FunctionTransformer(np.float32), net),
-    }
+from helpers import gate as math
+from helpers.gradient import finite_difference
 
 
 def fit(models, X, y):
-    """Fitted clones {name: classifier} of `models`, on X (n, d) and y (n,) in {0, 1}."""
-    with _fixed_epochs():
-        return {name: clone(model).fit(X, y) for name, model in models.items()}
-
-
-def train_further(net, X, y):
-    """A copy of the fitted `net` of `experts`, trained for as many epochs again on X and y.
-
-    On test rows this is the leak of the homework's submission; it is here to be shown, not used.
-    """
-    net = deepcopy(net)
-    net[-1].set_params(warm_start=True)
-    with _fixed_epochs():
-        return net.fit(X, y)
-
-
-@contextmanager
-def _fixed_epochs():
-    # A fixed number of epochs is the design; that it was used up is no news.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield
+    """Fitted clones {name: classifier} of `models`, on X (n, d) and y (n,)."""
+    return {name: clone(model).fit(X, y) for name, model in models.items()}
 
 
 def meta_features(fitted, X):
@@ -93,8 +32,207 @@ def out_of_fold(models, X, y, n_splits, seed):
 
     Stratified folds: each is predicted by models fitted on the others (Wolpert 1992).
     """
-    features = np.full((len(y), len(models)), np.nan)
-    folds = StratifiedKFold(n_splits, shuffle=True, random_state=seed)
-    for train, held_out in folds.split(X, y):
-        features[held_out] = meta_features(fit(models, X[train], y[train]), X[held_out])
-    return features
+    folds = list(StratifiedKFold(n_splits, shuffle=True, random_state=seed).split(X, y))
+    return np.column_stack([_held_out(model, X, y, folds)[:, 1] for model in models.values()])
+
+
+def _held_out(model, X, y, folds):
+    return cross_val_predict(model, X, y, cv=folds, method="predict_proba")
+
+
+class MixtureOfExperts(ClassifierMixin, _BaseComposition):
+    """Given classifiers, and a gate that learns from the inputs whom to believe where.
+
+    p(y | x) = Σ_k g_k(x) p_k(y | x) (Jacobs & Jordan 1991). The gate maximises the likelihood of
+    the experts' out-of-fold predictions, so an expert cannot buy trust by memorising; the experts
+    are then fitted on all rows.
+
+    Parameters
+    ----------
+    experts : list of (name, classifier with predict_proba); None: logistic regression and a tree.
+    gate_input : transformer of X for the gate; None: StandardScaler().
+    C : variance of the Gaussian prior on the gate's parameters, > 0; small: trust all alike.
+    solver, tol, max_iter : "lbfgs" or "em", and where to stop, as in `helpers.gate.fit_gate`.
+    n_splits : stratified folds for the out-of-fold predictions; at most the smallest class's size.
+    random_state : of the folds.
+
+    Attributes: `experts_` {name: fitted classifier}, `gate_` V (d + 1, K), `gate_input_`,
+    `log_likelihood_` (the penalised one, at the start and after each of `n_iter_` iterations).
+    """
+
+    def __init__(
+        self,
+        experts=None,
+        gate_input=None,
+        C=0.1,
+        solver="lbfgs",
+        tol=1e-10,
+        max_iter=20_000,
+        n_splits=5,
+        random_state=None,
+    ):
+        self.experts = experts
+        self.gate_input = gate_input
+        self.C = C
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_splits = n_splits
+        self.random_state = random_state
+
+    def get_params(self, deep=True):
+        """Parameters, those of the named experts included."""
+        return self._get_params("experts", deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters, `name__parameter` for those of an expert."""
+        return self._set_params("experts", **params)
+
+    def fit(self, X, y):
+        """Fit gate and experts on X (n, d), finite, and labels y (n,) of two or more classes."""
+        X, y, encoded = _checked(self, X, y)
+        experts = dict(self.experts or [("logistic", LogisticRegression()), ("tree", _tree())])
+        for name, expert in experts.items():
+            if not hasattr(expert, "predict_proba"):
+                raise ValueError(f"expert {name!r} has no predict_proba; the mixture needs it")
+        smallest = np.bincount(encoded).min()
+        if smallest < 2:
+            raise ValueError("a class has a single member; out-of-fold predictions need two")
+        splitter = StratifiedKFold(
+            min(self.n_splits, smallest), shuffle=True, random_state=self.random_state
+        )
+        folds = list(splitter.split(X, y))
+        held_out = [_held_out(expert, X, y, folds) for expert in experts.values()]
+        P = np.column_stack([p[np.arange(len(y)), encoded] for p in held_out])
+        self.gate_input_ = clone(self.gate_input or StandardScaler()).fit(X)
+        Z = math.with_one(self.gate_input_.transform(X))
+        self.gate_, self.log_likelihood_ = math.fit_gate(
+            Z, P, self.C, self.solver, self.tol, self.max_iter
+        )
+        self.n_iter_ = len(self.log_likelihood_) - 1
+        self.experts_ = fit(experts, X, y)
+        return self
+
+    def gate(self, X):
+        """How far each expert is believed at X (n, d): (n, K), rows that sum to 1."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False)
+        return softmax(math.with_one(self.gate_input_.transform(X)) @ self.gate_, axis=1)
+
+    def predict_proba(self, X):
+        """Σ_k g_k(x) p_k(class | x): (n, classes)."""
+        weights = self.gate(X)
+        return sum(
+            weight[:, None] * expert.predict_proba(X)
+            for weight, expert in zip(weights.T, self.experts_.values(), strict=True)
+        )
+
+    def predict(self, X):
+        """The most probable class of each row: (n,)."""
+        p = self.predict_proba(X)
+        return self.classes_[np.argmax(p, axis=1)]
+
+
+class LogisticMixture(ClassifierMixin, BaseEstimator):
+    """K logistic experts and their gate, trained together (Jordan & Jacobs 1994).
+
+    EM with Newton steps, from `n_starts` random starts; the best is kept. `C` is the variance of
+    the Gaussian prior on all parameters. Inputs are used as they are: bring them to one scale.
+
+    Attributes: `gate_` V (d + 1, K), `experts_` W (K, d + 1, classes), `log_likelihood_` (the
+    penalised one, at the start and after each of `n_iter_` iterations).
+    """
+
+    def __init__(
+        self, n_experts=2, C=10.0, n_starts=3, tol=1e-4, max_iter=5_000, random_state=None
+    ):
+        self.n_experts = n_experts
+        self.C = C
+        self.n_starts = n_starts
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        """Fit on X (n, d), finite, and labels y (n,) of two or more classes."""
+        X, y, encoded = _checked(self, X, y)
+        Z, Y = math.with_one(X), np.eye(len(self.classes_))[encoded]
+        rng = check_random_state(self.random_state)
+        found = [self._from_a_start(Z, Y, rng) for _ in range(self.n_starts)]
+        (self.gate_, self.experts_), self.log_likelihood_ = max(found, key=lambda f: f[1][-1])
+        self.n_iter_ = len(self.log_likelihood_) - 1
+        return self
+
+    def _from_a_start(self, Z, Y, rng):
+        V = np.zeros((Z.shape[1], self.n_experts))
+        W = rng.normal(size=(self.n_experts, Z.shape[1], Y.shape[1]))
+        return math.climb(
+            (V, W),
+            lambda state: math.mixture_step(*state, Z, Y, self.C),
+            lambda state: math.mixture_objective(*state, Z, Y, self.C)[0],
+            self.tol,
+            self.max_iter,
+        )
+
+    def contrasts(self, X, y):
+        """(estimate, standard error) of what the likelihood identifies, each (p,).
+
+        A softmax knows differences of columns only: the gate's to expert 0, (d + 1)(K − 1) of
+        them, then each expert's to class 0. Errors are from the observed information at X and y;
+        raises ArithmeticError where the fit is not at a maximum.
+        """
+        check_is_fitted(self)
+        X, y = validate_data(self, X, y, reset=False)
+        Z, Y = math.with_one(X), np.eye(len(self.classes_))[np.searchsorted(self.classes_, y)]
+        V, W = self.gate_, self.experts_
+
+        def slope(flat):
+            V_, W_ = flat[: V.size].reshape(V.shape), flat[V.size :].reshape(W.shape)
+            return math.mixture_objective(V_, W_, Z, Y, self.C)[1]
+
+        theta = np.concatenate([V.ravel(), W.ravel()])
+        information = -finite_difference(slope, theta, h=1e-5)
+        information = (information + information.T) / 2
+        if np.linalg.eigvalsh(information)[0] <= 0:
+            raise ArithmeticError(
+                "the likelihood does not curve down here in every direction, so there are no "
+                "standard errors: fit with a smaller tol, or fewer experts"
+            )
+        A = block_diag(*(np.kron(np.eye(len(M)), _to_first(M.shape[1])) for M in [V, *W]))
+        covariance = A @ np.linalg.solve(information, A.T)
+        return A @ theta, np.sqrt(np.diag(covariance))
+
+    def gate(self, X):
+        """How far each expert is believed at X (n, d): (n, K), rows that sum to 1."""
+        check_is_fitted(self)
+        return softmax(math.with_one(validate_data(self, X, reset=False)) @ self.gate_, axis=1)
+
+    def predict_proba(self, X):
+        """Σ_k g_k(x) p_k(class | x): (n, classes)."""
+        weights = self.gate(X)
+        p = softmax(math.with_one(validate_data(self, X, reset=False)) @ self.experts_, axis=2)
+        return np.einsum("nk,knc->nc", weights, p)
+
+    def predict(self, X):
+        """The most probable class of each row: (n,)."""
+        p = self.predict_proba(X)
+        return self.classes_[np.argmax(p, axis=1)]
+
+
+def _checked(model, X, y):
+    """X, y as arrays and y as 0, 1, …; sets `model.classes_`."""
+    X, y = validate_data(model, X, y)
+    check_classification_targets(y)
+    model.classes_, encoded = np.unique(y, return_inverse=True)
+    if len(model.classes_) < 2:
+        raise ValueError(f"a classifier needs two classes or more; y has one class, {y[0]}")
+    return X, y, encoded
+
+
+def _tree():
+    return DecisionTreeClassifier(max_depth=3, random_state=0)
+
+
+def _to_first(columns):
+    """The matrix (columns − 1, columns) of differences to the first column."""
+    return np.eye(columns)[1:] - np.eye(columns)[0]

@@ -1,13 +1,24 @@
-"""The experts, and that no row is predicted by a model that has seen it."""
+"""Out-of-fold features, the mixture of given experts, and the mixture of trainable ones."""
 
 import warnings
+from statistics import NormalDist
 
 import numpy as np
 import pytest
+from scipy.special import expit, softmax
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, Perceptron
+from sklearn.model_selection import StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from helpers import asd, moe
+from helpers import asd, gate, moe
+from helpers.evidence import gated
+from helpers.experts import ScoreRule
 
 
 @pytest.fixture(scope="module")
@@ -16,45 +27,23 @@ def rows():
     return table[asd.ITEMS].to_numpy(), table[asd.TARGET].to_numpy()
 
 
-def test_the_rule_is_six_points(rows):
-    X, y = rows
-    rule = moe.ScoreRule().fit(X, y)
-    np.testing.assert_array_equal(rule.predict(X), X.sum(axis=1) >= 6)
-    np.testing.assert_array_equal(rule.predict_proba(X)[:, 1], rule.predict(X))
-    np.testing.assert_array_equal(rule.predict_proba(X).sum(axis=1), 1)
-    assert moe.ScoreRule(11).fit(X, y).predict(X).sum() == 0
-
-
-def test_the_net_is_the_homeworks(rows):
-    net = moe.experts(seed=0, epochs=1)["net"][-1]
-    assert (net.hidden_layer_sizes, net.activation, net.solver) == ((128, 128, 128), "tanh", "adam")
-    assert (net.learning_rate_init, net.batch_size, net.alpha) == (5e-4, 64, 0)
-    assert moe.experts(seed=0)["net"][-1].max_iter == 500
-
-
-def test_every_epoch_is_trained_in_silence(rows):
-    models = moe.experts(seed=0, epochs=12)
+@parametrize_with_checks(
+    [moe.MixtureOfExperts(), moe.MixtureOfExperts(solver="em"), moe.LogisticMixture(n_starts=1)]
+)
+def test_scikit_learns_own_checks(estimator, check):
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fitted = moe.fit(models, *rows)
-        further = moe.train_further(fitted["net"], *rows)
-    assert list(fitted) == ["logistic regression", "rule", "net"]
-    assert fitted["net"][-1].n_iter_ == 12
-    assert not hasattr(models["net"][-1], "coefs_")
-    curve = further[-1].loss_curve_
-    assert len(curve) == 24
-    assert curve[12] < curve[0] - 0.1  # it went on from the weights that it had
-    assert further[-1].coefs_[0].dtype == np.float32
-    assert len(fitted["net"][-1].loss_curve_) == 12
+        warnings.simplefilter("ignore")  # what the inner experts say of the checks' odd data
+        check(estimator)
 
 
 def test_meta_features_are_probabilities_of_class_1(rows):
     X, y = rows
-    fitted = moe.fit({"prior": DummyClassifier(), "rule": moe.ScoreRule()}, X, y)
-    features = moe.meta_features(fitted, X)
+    models = {"prior": DummyClassifier(), "rule": ScoreRule()}
+    features = moe.meta_features(moe.fit(models, X, y), X)
     assert features.shape == (800, 2)
     np.testing.assert_allclose(features[:, 0], y.mean())
     np.testing.assert_array_equal(features[:, 1], X.sum(axis=1) >= 6)
+    assert not hasattr(models["rule"], "classes_")  # clones are fitted, not what was given
 
 
 def test_out_of_fold_never_sees_the_row():
@@ -68,11 +57,231 @@ def test_out_of_fold_never_sees_the_row():
     assert abs(np.mean(held_out == y) - 0.5) < 4 * 0.5 / np.sqrt(200)
 
 
-def test_out_of_fold_predicts_every_row_once_with_stratified_folds(rows):
+def test_out_of_fold_is_the_loop_over_stratified_folds(rows):
     X, y = rows
-    features = moe.out_of_fold({"prior": DummyClassifier()}, X, y, 4, seed=1)
-    assert features.shape == (800, 1)
-    assert np.isfinite(features).all()
-    assert np.ptp(features) < 2 / 800
-    again = moe.out_of_fold({"prior": DummyClassifier()}, X, y, 4, seed=1)
-    np.testing.assert_array_equal(features, again)
+    models = {"prior": DummyClassifier(), "LR": LogisticRegression()}
+    expected = np.full((800, 2), np.nan)
+    for train, test in StratifiedKFold(4, shuffle=True, random_state=1).split(X, y):
+        expected[test, 0] = y[train].mean()
+        expected[test, 1] = (
+            LogisticRegression().fit(X[train], y[train]).predict_proba(X[test])[:, 1]
+        )
+    np.testing.assert_array_equal(moe.out_of_fold(models, X, y, 4, seed=1), expected)
+
+
+@pytest.fixture(scope="module")
+def halves():
+    """Two experts, each right where the other is not: (X, y, experts)."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(600, 2))
+    y = (X[:, 0] * np.sign(X[:, 1]) + 0.3 * rng.normal(size=600) > 0).astype(int)
+
+    def follows(sign):
+        return make_pipeline(FunctionTransformer(lambda X: sign * X[:, :1]), SteadyExpert())
+
+    return X, y, [("up", follows(1)), ("down", follows(-1))]
+
+
+class SteadyExpert(ScoreRule):
+    """P(class 1) = σ(3 · input), whatever the labels."""
+
+    def predict_proba(self, X):
+        p = expit(3 * np.asarray(X)[:, 0])
+        return np.column_stack([1 - p, p])
+
+
+def test_the_gate_finds_who_is_right_where(halves):
+    X, y, experts = halves
+    mixture = moe.MixtureOfExperts(experts, C=100.0, random_state=0).fit(X, y)
+    weights = mixture.gate(X)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert weights[X[:, 1] > 0.5, 0].min() > 0.9
+    assert weights[X[:, 1] < -0.5, 1].min() > 0.9
+    assert mixture.score(X, y) > 0.85
+    assert max(e.score(X, y) for e in mixture.experts_.values()) < 0.6
+
+
+def test_its_gate_maximises_the_likelihood_of_out_of_fold_predictions(rows):
+    X, y = rows
+    experts = [("LR", LogisticRegression()), ("bayes", GaussianNB()), ("rule", ScoreRule())]
+    mixture = moe.MixtureOfExperts(experts, C=0.5, n_splits=4, random_state=3).fit(X, y)
+    meta = moe.out_of_fold(dict(experts), X, y, 4, seed=3)
+    P = np.where(y[:, None] == 1, meta, 1 - meta)
+    Z = gate.with_one(StandardScaler().fit_transform(X))
+    V, path = gate.fit_gate(Z, P, C=0.5)
+    np.testing.assert_allclose(mixture.gate_, V, atol=1e-6)
+    np.testing.assert_allclose(mixture.log_likelihood_, path)
+    assert mixture.n_iter_ == len(path) - 1
+    by_hand = np.sum(softmax(Z @ V, axis=1) * moe.meta_features(mixture.experts_, X), axis=1)
+    np.testing.assert_allclose(mixture.predict_proba(X)[:, 1], by_hand)
+    np.testing.assert_array_equal(mixture.predict(X), by_hand > 0.5)
+    for name, model in experts:  # fitted on all rows in the end
+        np.testing.assert_array_equal(
+            mixture.experts_[name].predict_proba(X), model.fit(X, y).predict_proba(X)
+        )
+
+
+def test_the_evidences_gate_is_this_classifier(rows):
+    X, y = rows
+    experts = {"LR": LogisticRegression(), "rule": ScoreRule()}
+    meta = moe.out_of_fold(experts, X[:600], y[:600], 5, seed=0)
+    test = moe.meta_features(moe.fit(experts, X[:600], y[:600]), X[600:])
+    mixture = moe.MixtureOfExperts(list(experts.items()), random_state=0).fit(X[:600], y[:600])
+    np.testing.assert_allclose(
+        gated(X[:600], y[:600], meta, X[600:], test), mixture.predict_proba(X[600:])[:, 1]
+    )
+
+
+def test_em_and_lbfgs_give_one_classifier(rows):
+    X, y = rows
+    experts = [("LR", LogisticRegression()), ("bayes", GaussianNB()), ("rule", ScoreRule())]
+    em, lbfgs = (
+        moe.MixtureOfExperts(experts, solver=solver, random_state=0).fit(X, y)
+        for solver in ("em", "lbfgs")
+    )
+    assert abs(em.log_likelihood_[-1] - lbfgs.log_likelihood_[-1]) <= 1e-6
+    assert np.all(np.diff(em.log_likelihood_) >= -1e-10)
+    assert em.n_iter_ > lbfgs.n_iter_ > 1
+    np.testing.assert_allclose(em.predict_proba(X), lbfgs.predict_proba(X), atol=1e-3)
+    cut = moe.MixtureOfExperts(experts, solver="em", max_iter=2)
+    with pytest.raises(ArithmeticError, match="after 2 iterations"):
+        cut.fit(X, y)
+    loose = moe.MixtureOfExperts(experts, solver="em", tol=1.0, random_state=0).fit(X, y)
+    assert loose.n_iter_ < em.n_iter_
+
+
+def test_an_expert_that_memorises_gets_no_trust(rows):
+    X, y = rows
+    rng = np.random.default_rng(0)
+    noisy = np.column_stack([X, rng.normal(size=(800, 5))])  # distinct rows: a forest knows each
+    experts = [("LR", LogisticRegression()), ("memory", RandomForestClassifier(50, random_state=0))]
+    mixture = moe.MixtureOfExperts(experts, random_state=0).fit(noisy, y)
+    assert mixture.experts_["memory"].score(noisy, y) > 0.99
+    honest = mixture.gate(noisy)[:, 1].mean()
+    P = [p[np.arange(800), y] for p in (e.predict_proba(noisy) for e in mixture.experts_.values())]
+    Z = gate.with_one(mixture.gate_input_.transform(noisy))
+    V, _ = gate.fit_gate(Z, np.column_stack(P))
+    assert honest < 0.45
+    assert softmax(Z @ V, axis=1)[:, 1].mean() > 0.6
+
+
+def test_three_named_classes_and_a_gate_input_of_ones_own(rows):
+    X, y = rows
+    label = np.array(["low", "middle", "high"])[(X.sum(axis=1) > 3) + 1 * (X.sum(axis=1) > 7)]
+    score = make_pipeline(FunctionTransformer(np.sum, kw_args={"axis": 1, "keepdims": True}))
+    experts = [("LR", LogisticRegression(max_iter=1000)), ("prior", DummyClassifier())]
+    mixture = moe.MixtureOfExperts(experts, gate_input=score, random_state=0).fit(X, label)
+    assert list(mixture.classes_) == ["high", "low", "middle"]
+    assert mixture.gate_.shape == (2, 2)
+    np.testing.assert_allclose(mixture.predict_proba(X).sum(axis=1), 1)
+    assert mixture.score(X, label) > 0.95
+    same = mixture.gate(X[X.sum(axis=1) == 4])
+    np.testing.assert_allclose(same, same[:1].repeat(len(same), axis=0))
+
+
+def test_parameters_of_experts_have_names():
+    mixture = moe.MixtureOfExperts([("LR", LogisticRegression())])
+    mixture.set_params(LR__C=7, C=2)
+    assert mixture.get_params()["LR__C"] == 7
+    assert (mixture.experts[0][1].C, mixture.C) == (7, 2)
+    assert "LR__C" not in mixture.get_params(deep=False)
+    names = ["experts", "gate_input", "C", "solver", "tol", "max_iter", "n_splits", "random_state"]
+    values = list(range(8))
+    given = moe.MixtureOfExperts(*values)
+    assert [getattr(given, name) for name in names] == values
+
+
+def test_what_cannot_be_mixed_is_refused_in_a_sentence(rows):
+    X, y = rows
+    with pytest.raises(
+        ValueError, match="^expert 'sure' has no predict_proba; the mixture needs it$"
+    ):
+        moe.MixtureOfExperts([("sure", Perceptron())]).fit(X, y)
+    one = np.append(np.zeros(9), 1)
+    with pytest.raises(ValueError, match="^a class has a single member; .* need two$"):
+        moe.MixtureOfExperts().fit(X[:10], one)
+    with pytest.raises(ValueError, match="two classes or more; y has one class, 0$"):
+        moe.MixtureOfExperts().fit(X[:10], np.zeros(10, dtype=int))
+    two = moe.MixtureOfExperts().fit(X[:12], np.repeat([0, 1], [10, 2]))  # folds: two, not five
+    assert list(two.experts_) == ["logistic", "tree"]
+    assert two.experts_["tree"].max_depth == 3
+
+
+LEFT, RIGHT, SWITCH = (6, 4), (-6, 4), (0, 4)  # intercepts and slopes
+
+
+@pytest.fixture(scope="module")
+def regimes():
+    """2,000 rows of one input; y rises on the left, drops where the regime switches, rises."""
+    rng = np.random.default_rng(11)
+    X = rng.uniform(-3, 3, size=(2_000, 1))
+    Z = gate.with_one(X)
+    right = rng.random(len(X)) < expit(Z @ SWITCH)
+    p = np.where(right, expit(Z @ RIGHT), expit(Z @ LEFT))
+    return X, (rng.random(len(X)) < p).astype(int)
+
+
+def test_trainable_experts_recover_two_regimes(regimes):
+    X, y = regimes
+    mixture = moe.LogisticMixture(C=100.0, n_starts=2, tol=1e-9, random_state=0).fit(X, y)
+    estimate, error = (part.reshape(3, 2) for part in mixture.contrasts(X, y))
+    if estimate[0, 1] < 0:  # expert 0 is the right one: swap the names
+        estimate, error = estimate[[0, 2, 1]] * [[-1], [1], [1]], error[[0, 2, 1]]
+    width = NormalDist().inv_cdf(1 - 0.05 / 12) * error  # all six at once: 1 − 5 %/6 each
+    assert np.all(np.abs(estimate - [SWITCH, LEFT, RIGHT]) < width)
+    assert np.all(width < 3)
+    assert mixture.score(X, y) > LogisticRegression().fit(X, y).score(X, y) + 0.1
+    assert np.all(np.diff(mixture.log_likelihood_) >= -1e-9)
+    assert mixture.n_iter_ == len(mixture.log_likelihood_) - 1
+
+
+def test_the_errors_are_those_of_a_logistic_regression_where_there_is_one_expert(rows):
+    # statsmodels is not here: the textbook's (ZᵀWZ)⁻¹ is.
+    X, y = rows
+    mixture = moe.LogisticMixture(n_experts=1, C=1e6, n_starts=1, tol=1e-10).fit(X, y)
+    estimate, error = mixture.contrasts(X, y)
+    model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(X, y)
+    Z, p = gate.with_one(X), model.predict_proba(X)[:, 1]
+    expected = np.sqrt(np.diag(np.linalg.inv(Z.T @ (Z * (p * (1 - p))[:, None]))))
+    np.testing.assert_allclose(estimate, [*model.intercept_, *model.coef_[0]], atol=1e-3)
+    np.testing.assert_allclose(error, expected, rtol=1e-3)
+
+
+def test_the_trainable_mixture_predicts_its_formula(regimes):
+    X, y = regimes
+    names = np.array(["no", "yes"])[y]
+    mixture = moe.LogisticMixture(n_experts=3, n_starts=1, tol=1e-2, random_state=0).fit(X, names)
+    assert mixture.experts_.shape == (3, 2, 2)
+    weights = mixture.gate(X)
+    for row in (0, 17):
+        z = np.append(1, X[row])
+        np.testing.assert_allclose(weights[row], softmax(z @ mixture.gate_))
+        expected = sum(
+            w * softmax(z @ W) for w, W in zip(weights[row], mixture.experts_, strict=True)
+        )
+        np.testing.assert_allclose(mixture.predict_proba(X[[row]])[0], expected)
+    np.testing.assert_array_equal(mixture.predict(X) == "yes", mixture.predict_proba(X)[:, 1] > 0.5)
+    two = moe.LogisticMixture(tol=1e-8, n_starts=1, random_state=0).fit(X, names)
+    parts = two.contrasts(X, names)
+    np.testing.assert_array_equal(parts, two.contrasts(X, names))
+    assert parts[0].shape == parts[1].shape == (2 * 1 + 2 * 2,)
+    barely = moe.LogisticMixture(C=1e6, tol=1e9, n_starts=1, random_state=0).fit(X, names)
+    assert barely.n_iter_ == 1
+    with pytest.raises(ArithmeticError, match="no standard errors: fit with a smaller tol"):
+        barely.contrasts(X, names)
+
+
+def test_the_best_of_several_starts_is_kept(rows):
+    X, y = rows
+    settings = {"n_experts": 3, "tol": 0.1, "max_iter": 500}
+    best = moe.LogisticMixture(n_starts=4, random_state=1, **settings).fit(X, y)
+    state = np.random.RandomState(1)
+    singles = [moe.LogisticMixture(n_starts=1, random_state=state, **settings) for _ in range(4)]
+    ends = [single.fit(X, y).log_likelihood_[-1] for single in singles]
+    assert best.log_likelihood_[-1] == max(ends) > min(ends)
+    assert len(set(ends)) > 1
+    with pytest.raises(ArithmeticError, match="after 3 iterations"):
+        moe.LogisticMixture(max_iter=3).fit(X, y)
+    given = moe.LogisticMixture(*range(6))
+    names = ["n_experts", "C", "n_starts", "tol", "max_iter", "random_state"]
+    assert [getattr(given, name) for name in names] == list(range(6))

@@ -1,0 +1,58 @@
+"""The mixture as a layer of language models: a gate that sends each row to few of many experts."""
+
+import torch
+from torch import nn
+from torch.nn.functional import grouped_mm, relu
+
+
+class SparseMoE(nn.Module):
+    """Σ_{k in top} g_k(x) E_k(x): top-k gating (Shazeer et al. 2017) over E two-layer experts.
+
+    E_k(x) = relu(x A_k) B_k, A (E, width, hidden), B (E, hidden, width). The gate is the softmax
+    of the `top_k` largest of x's E scores; the other experts count 0, and need not be computed.
+    """
+
+    def __init__(self, width, hidden, num_experts, top_k):
+        super().__init__()
+        self.top_k = top_k
+        self.scores = nn.Linear(width, num_experts, bias=False)
+        self.A = nn.Parameter(torch.randn(num_experts, width, hidden) / width**0.5)
+        self.B = nn.Parameter(torch.randn(num_experts, hidden, width) / hidden**0.5)
+
+    def route(self, x):
+        """(weights, experts) of rows x (n, width): both (n, top_k), weights that sum to 1."""
+        top, experts = self.scores(x).topk(self.top_k, dim=1)
+        return top.softmax(dim=1), experts
+
+    def gate(self, x):
+        """The gate with its zeros: (n, E)."""
+        weights, experts = self.route(x)
+        return torch.zeros(len(x), len(self.A), dtype=x.dtype).scatter(1, experts, weights)
+
+    def dense(self, x):
+        """The formula as it stands, (n, width): every expert computes every row."""
+        outputs = relu(torch.einsum("nw,ewh->enh", x, self.A)) @ self.B
+        return torch.einsum("ne,enw->nw", self.gate(x), outputs)
+
+    def forward(self, x):
+        """The same (n, width), from the chosen experts only: rows sorted by expert, in groups."""
+        weights, experts = self.route(x)
+        order = experts.flatten().argsort(stable=True)
+        row = order // self.top_k
+        counts = experts.flatten().bincount(minlength=len(self.A))
+        ends = counts.cumsum(0).to(torch.int32)
+        outputs = grouped_mm(relu(grouped_mm(x[row], self.A, offs=ends)), self.B, offs=ends)
+        outputs = outputs * weights.flatten()[order, None]
+        return torch.zeros_like(x).index_add(0, row, outputs)
+
+    def counts(self, x):
+        """How many of the rows x go to each expert: (E,), in sum n · top_k."""
+        return self.route(x)[1].flatten().bincount(minlength=len(self.A))
+
+    def imbalance(self, x):
+        """The squared coefficient of variation of the experts' importance Σ_n g_k(x_n).
+
+        Added to a loss, it spreads the rows (Shazeer et al. 2017, section 4); 0 is even.
+        """
+        importance = self.gate(x).sum(dim=0)
+        return importance.var(correction=0) / importance.mean() ** 2
