@@ -7,7 +7,7 @@ from itertools import cycle
 import numpy as np
 from IPython.display import Image, display
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_curve
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 # Okabe & Ito's colours, safe for the colour-blind, told apart in greyscale by dash and marker.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00"]
@@ -95,16 +95,19 @@ def contour_path(cost, paths, xlim, ylim, xlabel="θ₁", ylabel="θ₂", title=
 
 
 @figure
-def roc(y, scores, title=""):
-    """ROC curves of `scores` {label: (n,)} against labels y (n,) in {0, 1}."""
-    drawing, (axis,) = _axes(
-        6.0, 5.5, xlabel="false positive rate", ylabel="true positive rate", title=title
-    )
+def roc_and_precision_recall(y, scores):
+    """Both curves of `scores` {label: (n,)} against labels y (n,) in {0, 1}; grey: a coin."""
+    drawing, (left, right) = _axes(10.0, 5.0, columns=2, aspect="equal", ylim=(-0.03, 1.03))
+    left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
+    right.set(xlabel="recall", ylabel="precision", title="precision and recall", xlim=(-0.03, 1.03))
     for label, score, colour, dash, _ in _styled(scores):
-        axis.plot(*roc_curve(y, score)[:2], color=colour, linestyle=dash, label=label)
-    axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-    axis.set_aspect("equal")
-    axis.legend(loc="lower right", frameon=False)
+        style = {"color": colour, "linestyle": dash, "label": label}
+        left.plot(*roc_curve(y, score)[:2], **style)
+        precision, recall, _ = precision_recall_curve(y, score)
+        right.plot(recall, precision, drawstyle="steps-post", **style)
+    left.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+    right.axhline(np.mean(y), color="grey", linewidth=0.8)
+    left.legend(loc="lower right", frameon=False)
     return drawing
 
 

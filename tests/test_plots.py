@@ -15,7 +15,9 @@ CALLS = {
     "contour_path": lambda **k: plots.contour_path(
         lambda x, y: x**2 + y, {"p": np.array([[0, 0], [1, 1]])}, (-1, 2), (-1, 2), **k
     ),
-    "roc": lambda **k: plots.roc([0, 1, 0, 1], {"a": [0.1, 0.9, 0.4, 0.3]}, **k),
+    "roc": lambda **k: plots.roc_and_precision_recall(
+        [0, 1, 0, 1], {"a": [0.1, 0.9, 0.4, 0.3]}, **k
+    ),
     "confusions": lambda **k: plots.confusions({"a": [[3, 1], [0, 2]], "b": [[1, 1], [1, 1]]}, **k),
     "intervals": lambda **k: plots.intervals({"a": (0, -1, 1)}, "x", reference=0, **k),
 }
