@@ -33,13 +33,15 @@ SCORES = {
 
 
 def usable(table):
-    """The table, if it is large enough for problem 5; otherwise raises TableError, one sentence."""
+    """The table, if problem 5 can be computed on it; otherwise raises TableError, one sentence."""
     rows, fewest = len(table), table[asd.TARGET].value_counts().min()
     if rows < 50 or fewest < 3:
         raise asd.TableError(
             f"the table has {rows} rows, {fewest} of them in the smaller class: problem 5 needs at "
             "least 50 rows and 3 of each class; add rows."
         )
+    for answer in set(table["austim"]) - {"yes", "no"}:
+        raise asd.TableError(f"column 'austim': {answer!r} is neither yes nor no; write one.")
     return table
 
 

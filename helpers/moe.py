@@ -43,9 +43,9 @@ def _held_out(model, X, y, folds):
 class MixtureOfExperts(ClassifierMixin, _BaseComposition):
     """Given classifiers, and a gate that learns from the inputs whom to believe where.
 
-    p(y | x) = Σ_k g_k(x) p_k(y | x) (Jacobs & Jordan 1991). The gate maximises the likelihood of
-    the experts' out-of-fold predictions, so an expert cannot buy trust by memorising; the experts
-    are then fitted on all rows.
+    p(y | x) = Σ_k g_k(x) p_k(y | x) (Jacobs & Jordan 1991; Jacobs, Jordan, Nowlan & Hinton 1991).
+    The gate maximises the likelihood of the experts' out-of-fold predictions, so an expert cannot
+    buy trust by memorising; the experts are then fitted on all rows.
 
     Parameters
     ----------

@@ -97,9 +97,9 @@ def contour_path(cost, paths, xlim, ylim, xlabel="θ₁", ylabel="θ₂", title=
 @figure
 def roc_and_precision_recall(y, scores):
     """Both curves of `scores` {label: (n,)} against labels y (n,) in {0, 1}; grey: a coin."""
-    drawing, (left, right) = _axes(10.0, 5.0, columns=2, aspect="equal", ylim=(-0.03, 1.03))
+    drawing, (left, right) = _axes(10.0, 4.8, columns=2, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
-    right.set(xlabel="recall", ylabel="precision", title="precision and recall", xlim=(-0.03, 1.03))
+    right.set(xlabel="recall", ylabel="precision", title="precision and recall")
     for label, score, colour, dash, _ in _styled(scores):
         style = {"color": colour, "linestyle": dash, "label": label}
         left.plot(*roc_curve(y, score)[:2], **style)

@@ -76,6 +76,15 @@ def test_a_table_that_is_too_small_is_refused_in_a_sentence(rows, positive):
         evidence.usable(table)
 
 
+def test_an_unknown_austim_is_refused_in_a_sentence():
+    table = asd.load().head(60)
+    table.loc[3, "austim"] = "YES"
+    with pytest.raises(
+        asd.TableError, match="^column 'austim': 'YES' is neither yes nor no; write"
+    ):
+        evidence.usable(table)
+
+
 def test_fifty_rows_with_three_positives_are_enough():
     table = asd.load()
     few = pd.concat(
