@@ -1,0 +1,272 @@
+"""The comparison: forty planted changes to committed outputs, and each refusal's sentence."""
+
+import base64
+import io
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat import v4
+from PIL import Image
+
+from course import compare
+
+
+def png(pixels):
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(out, "png")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def picture(line=(0, 0, 200), size=60):
+    """A white square with a thick line of one colour across it."""
+    pixels = np.full((size, size, 3), 255)
+    pixels[28:32] = line
+    return pixels
+
+
+def stream(text, name="stdout"):
+    return v4.new_output("stream", name=name, text=text)
+
+
+def display(**data):
+    data = {kind.replace("_", "/"): content for kind, content in data.items()}
+    return v4.new_output("display_data", data=data)
+
+
+TABLE = "<table class='t'><tr><th>auc</th></tr><tr><td>0.9062</td></tr><tr><td>40</td></tr></table>"
+CELLS = [  # source, tags, outputs
+    ("loss", [], [stream("loss 0.1234 after 12 steps\nbest -2.25e-05\n")]),
+    ("table", [], [display(text_html=TABLE, text_plain="auc 0.9062")]),
+    ("json", [], [display(application_json={"auc": 0.9062, "n": 40})]),
+    ("figure", [], [display(image_png=png(picture()), text_plain="<Figure>")]),
+    ("two", [], [stream("text\n"), display(text_html="<b style='color:#0072B2'>x</b>")]),
+    ("silent", [], []),
+    ("# NBVAL_IGNORE_OUTPUT\nclock", [], [stream("12:00:01\n")]),
+    ("loose", ["rtol=0.1"], [stream("0.5\n")]),
+    ("warns", [], [stream("careful\n", "stderr")]),
+]
+
+
+def base():
+    cells = []
+    for number, (source, tags, outputs) in enumerate(CELLS, start=1):
+        cell = v4.new_code_cell(source, execution_count=number, outputs=outputs, id=f"c{number}")
+        cell.metadata["tags"] = tags
+        cells.append(cell)
+    return nbformat.from_dict(v4.new_notebook(cells=cells))
+
+
+def text(cell, old, new, output=0):
+    def change(nb):
+        assert old in nb.cells[cell].outputs[output].text
+        nb.cells[cell].outputs[output].text = nb.cells[cell].outputs[output].text.replace(old, new)
+
+    return change
+
+
+def data(cell, kind, old, new):
+    def change(nb):
+        content = nb.cells[cell].outputs[-1].data
+        assert old in content[kind]
+        content[kind] = content[kind].replace(old, new)
+
+    return change
+
+
+def whole(cell, kind, content):
+    return lambda nb: nb.cells[cell].outputs[-1].data.update({kind: content})
+
+
+def drop(cell, kind):
+    return lambda nb: nb.cells[cell].outputs[-1].data.pop(kind)
+
+
+def outputs(cell, new):
+    return lambda nb: nb.cells[cell].update(outputs=new(nb.cells[cell].outputs))
+
+
+def counts(*numbers):
+    def change(nb):
+        for cell, number in zip(nb.cells, numbers, strict=False):
+            cell.execution_count = number
+
+    return change
+
+
+def one_pixel(shade):
+    pixels = picture()
+    pixels[0, 0] = shade
+    return png(pixels)
+
+
+JSON, HTML, PLAIN, PNG = "application/json", "text/html", "text/plain", "image/png"
+ROW = "<tr><td>40</td></tr>"
+PLANTED = {  # name: (change of the committed notebook, whether it must be caught)
+    "digit inside": (text(0, "0.1234", "0.12341"), False),
+    "digit outside": (text(0, "0.1234", "0.1244"), True),
+    "integer": (text(0, "12 steps", "13 steps"), True),
+    "integer made a decimal": (text(0, "12 steps", "12.1 steps"), True),
+    "sign": (text(0, "-2.25e-05", "2.25e-05"), True),
+    "exponent": (text(0, "-2.25e-05", "-2.25e-04"), True),
+    "exponent inside": (text(0, "-2.25e-05", "-2.2501e-05"), False),
+    "number to nan": (text(0, "0.1234", "nan"), True),
+    "word": (text(0, "loss", "cost"), True),
+    "spacing": (text(0, "loss 0", "loss  0"), True),
+    "lines swapped": (
+        text(
+            0,
+            "loss 0.1234 after 12 steps\nbest -2.25e-05\n",
+            "best -2.25e-05\nloss 0.1234 after 12 steps\n",
+        ),
+        True,
+    ),
+    "line lost": (text(0, "best -2.25e-05\n", ""), True),
+    "line added": (text(0, "steps\n", "steps\nmore\n"), True),
+    "last line end lost": (text(0, "-05\n", "-05"), True),
+    "table row lost": (data(1, HTML, ROW, ""), True),
+    "table number inside": (data(1, HTML, "0.9062", "0.9063"), False),
+    "table number outside": (data(1, HTML, "0.9062", "0.9162"), True),
+    "table integer": (data(1, HTML, "40", "41"), True),
+    "table heading": (data(1, HTML, "auc", "acc"), True),
+    "plain text of a table": (data(1, PLAIN, "0.9062", "0.8062"), True),
+    "html form lost": (drop(1, HTML), True),
+    "json number inside": (whole(2, JSON, {"auc": 0.90621, "n": 40}), False),
+    "json number outside": (whole(2, JSON, {"auc": 0.9162, "n": 40}), True),
+    "json key lost": (whole(2, JSON, {"auc": 0.9062}), True),
+    "json keys in another order": (whole(2, JSON, {"n": 40, "auc": 0.9062}), False),
+    "picture, one faint pixel": (whole(3, PNG, one_pixel((250, 250, 250))), False),
+    "picture, other colour": (whole(3, PNG, png(picture(line=(200, 0, 0)))), True),
+    "picture, other size": (whole(3, PNG, png(picture(size=61))), True),
+    "picture was blank": (whole(3, PNG, png(np.full((60, 60, 3), 255))), True),
+    "picture lost": (drop(3, PNG), True),
+    "picture broken": (whole(3, PNG, "bm90IGEgcGljdHVyZQ=="), True),
+    "outputs swapped": (outputs(4, lambda both: both[::-1]), True),
+    "colour of html": (data(4, HTML, "#0072B2", "#0072B3"), True),
+    "output emptied": (outputs(0, lambda _: []), True),
+    "output where there is none": (outputs(5, lambda _: [stream("1\n")]), True),
+    "never executed": (counts(None), True),
+    "cells out of order": (counts(2, 1), True),
+    "ignored output": (text(6, "12:00:01", "13:37:00"), False),
+    "inside the cell's own tolerance": (text(7, "0.5", "0.53"), False),
+    "a warning that was not committed": (outputs(8, lambda _: []), True),
+}
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory):
+    """{name: what pytest says of the notebook}, with every planted change in one run."""
+    folder = tmp_path_factory.mktemp("planted")
+    (folder / "build").mkdir()
+    for number, (change, _) in enumerate(PLANTED.values()):
+        committed, executed = base(), base()
+        change(committed)
+        nbformat.write(committed, folder / f"n{number:02}.ipynb")
+        nbformat.write(executed, folder / "build" / f"n{number:02}.ipynb")
+    printed = replayed(folder, *sorted(path.name for path in folder.glob("*.ipynb")))
+    cases = ElementTree.parse(folder / "result.xml").iter("testcase")
+    found = {f"n{number:02}": [] for number in range(len(PLANTED))}
+    for case in cases:
+        stem = case.get("classname").removesuffix(".ipynb")
+        found[stem] += [fault.text for fault in case if fault.tag in ("failure", "error")]
+    assert "no tests ran" not in printed
+    return dict(zip(PLANTED, found.values(), strict=True))
+
+
+def replayed(folder, *arguments):
+    command = [sys.executable, "-m", "pytest", "-p", "course.replay", "-p", "no:cacheprovider"]
+    options = ["--nbval", "--nbval-artefacts", "build", "--junitxml", "result.xml", "--color=no"]
+    done = subprocess.run(
+        [*command, *options, *arguments], cwd=folder, capture_output=True, text=True
+    )
+    return done.stdout + done.stderr
+
+
+def test_there_are_forty():
+    assert len(PLANTED) == 40
+    assert sum(caught for _, caught in PLANTED.values()) == 32
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_change(verdicts, name):
+    assert bool(verdicts[name]) == PLANTED[name][1], verdicts[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("digit outside", "0.1234 is not 0.1244 within the tolerance"),
+        ("line lost", "1 lines were committed, and now there are 2"),
+        ("output emptied", "the committed cell has no output, and now there is stdout"),
+        ("output where there is none", "the output is gone; committed is stdout"),
+        ("never executed", "The committed cell was never executed"),
+        ("cells out of order", "executed out of order: [2] stands in place 1"),
+        ("picture, other colour", "a picture differs by 0."),
+        ("picture, other size", "a picture was 61 × 61 pixels and is 60 × 60"),
+        ("picture broken", "a picture cannot be decoded"),
+        ("a warning that was not committed", "there is stderr"),
+    ],
+)
+def test_it_is_refused_by_its_own_sentence(verdicts, name, sentence):
+    assert sentence in verdicts[name][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda nb: nb.cells[0].update(source="other"), "it was executed from another source"),
+        (lambda nb: nb.cells.pop(), "it was executed from another source"),
+        (
+            lambda nb: nb.cells[0].metadata.update(tags=["injected-parameters"]),
+            "it was executed with other parameters",
+        ),
+        (lambda nb: nb.cells[2].update(execution_count=None), "'c3' was not executed in its turn"),
+        (None, "is not there: a.ipynb was not executed"),
+    ],
+)
+def test_an_artefact_of_something_else_is_refused(tmp_path, change, sentence):
+    (tmp_path / "build").mkdir()
+    nbformat.write(base(), tmp_path / "a.ipynb")
+    if change:
+        executed = base()
+        change(executed)
+        nbformat.write(executed, tmp_path / "build" / "a.ipynb")
+    assert sentence in replayed(tmp_path, "a.ipynb")
+
+
+def test_pictures_are_left_to_look_at(tmp_path):
+    (tmp_path / "build").mkdir()
+    committed = base()
+    PLANTED["picture, other colour"][0](committed)
+    nbformat.write(committed, tmp_path / "a.ipynb")
+    nbformat.write(base(), tmp_path / "build" / "a.ipynb")
+    printed = replayed(tmp_path, "a.ipynb")
+    for name in ("expected", "actual", "difference"):
+        path = f"build/pictures/a-c4-0-{name}.png"
+        assert path in printed
+        assert Image.open(tmp_path / path).size == (60, 60)
+
+
+def test_the_largest_deviation_is_reported():
+    old, new = [stream("a 1.0 b 2.0\n")], [stream("a 1.0001 b 2.0004\n")]
+    found, deviation = compare.differences(old, new)
+    assert found == []
+    assert deviation == pytest.approx(4e-4)
+    assert compare.differences(old, new, compare.Tolerance(rtol=1e-5))[0]
+    assert not compare.differences(old, new, compare.Tolerance(rtol=0, atol=5e-4))[0]
+
+
+def test_plain_nbval_still_executes(tmp_path):
+    nb = v4.new_notebook(cells=[v4.new_code_cell("print(1 / 3)", execution_count=1, id="a")])
+    nb.cells[0].outputs = [stream("0.33334\n")]
+    nbformat.write(nb, tmp_path / "a.ipynb")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "a.ipynb"]
+    strict = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    loose = subprocess.run(
+        [*command, "-p", "course.replay"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "1 failed" in strict.stdout
+    assert "1 passed" in loose.stdout
