@@ -15,18 +15,29 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help run-all test lab format lock environment figure evidence bench clean
+.PHONY: help run-all check accept test lab format lock environment figure evidence bench clean
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
-	@echo 'Options of run-all: ONLY=05  DATA=table.csv  PARAMS="seed=7 step_size=0.05"  TORCH_INDEX=<address of the CPU wheels>'
+	@echo 'Options of run-all: ONLY=05  DATA=table.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  TORCH_INDEX=<address of the CPU wheels>'
 
-run-all: $(READY) ## Execute the notebooks with papermill and regenerate their outputs
-	@$(PY) -m course.run --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)'
+RUN = $(PY) -m course.run --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain)
+NBVAL := --nbval --nbval-artefacts build
 
-test: $(READY) ## Lint, unit tests, and nbval over all notebooks
+run-all: $(READY) ## Execute what has changed with papermill, and regenerate the outputs (FORCE=1: all)
+	@$(RUN)
+
+check: $(READY) ## Execute what has changed into build/, and compare it with the committed outputs
+	@$(RUN) --keep
+	@$(PY) -m pytest -q $(NBVAL) $(if $(ONLY),$(wildcard notebooks/$(ONLY)*.ipynb),notebooks)
+
+accept: $(READY) ## Show how the outputs differ from the committed ones, and replace these
+	@$(RUN) --differences
+
+test: $(READY) ## Lint, unit tests, and every committed output against one execution
 	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check .
-	@$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 -n auto --dist loadscope tests notebooks
+	@$(RUN) --keep
+	@$(PY) -m pytest $(NBVAL) -n auto --dist loadscope tests notebooks
 
 lab: $(READY) ## Open the first notebook in JupyterLab
 	@$(PY) -m jupyter lab notebooks/01-true-false.ipynb

@@ -3,4 +3,5 @@
 from course import set_kernel_env
 
 set_kernel_env()
+pytest_plugins = ["course.replay"]
 collect_ignore = ["tests/broken"]

@@ -1,12 +1,12 @@
 """One notebook as a file: what it is called, its parameters, its clean form, writing it."""
 
 import ast
+import contextlib
 import os
 import tempfile
 from pathlib import Path
 
 import nbformat
-import papermill
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -51,6 +51,8 @@ def parameters_for(notebooks, wanted):
 
 
 def _defaults(path):
+    import papermill
+
     try:
         found = papermill.inspect_notebook(str(path))
     except ValueError as error:
@@ -81,8 +83,34 @@ def clean(nb):
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]
         if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if WIDGET not in o.get("data", {})]
+            shown = [o for o in cell.outputs if WIDGET not in o.get("data", {})]
+            cell.outputs = _joined(shown)
     return nbformat.writes(nb).rstrip("\n") + "\n"
+
+
+def _joined(outputs):
+    """Outputs with each stream's pieces in one, where the first was: kernels cut them by time.
+
+    A line is what its last carriage return leaves of it. (nbclient's own joining takes hours for
+    one line of 100 MB.)
+    """
+    joined, pieces = [], {}
+    for output in outputs:
+        if output.output_type != "stream":
+            joined.append(output)
+        elif output.name in pieces:
+            pieces[output.name].append(output.text)
+        else:
+            joined.append(output)
+            pieces[output.name] = [output.text]
+    for output in joined:
+        if output.output_type == "stream":
+            text = "".join(pieces[output.name])
+            if "\r" in text:
+                lines = text.replace("\r\n", "\n").split("\n")
+                text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+            output.text = text
+    return joined
 
 
 def write(text, path):
@@ -99,3 +127,51 @@ def write(text, path):
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def accept(executed, committed, show=False):
+    """Take the outputs of the file `executed` over into `committed`, which keeps its prose.
+
+    Where all agree within the tolerance, and the file is in its clean form, not a byte changes.
+    `show` prints the differences, cell by cell.
+    """
+    from course import compare
+
+    before = committed.read_text(encoding="utf-8")
+    old, new = (nbformat.read(path, as_version=4) for path in (committed, executed))
+    found = [(name, of) for name, of, _ in compare.notebook_differences(old, new) if of]
+    pairs = list(zip(compare.code_cells(old), compare.code_cells(new), strict=True))
+    same_counts = all(a.execution_count == b.execution_count for a, b in pairs)
+    for name, of_cell in found if show else []:
+        for difference in of_cell:
+            print(f"{committed.name}, cell {name}: {difference.sentence}")
+    if found or not same_counts or clean(old) != before:
+        for cell, ran in pairs:
+            cell.execution_count, cell.outputs = ran.execution_count, ran.outputs
+        old.metadata = new.metadata
+        write(clean(old), committed)
+    elif show:
+        print(f"{committed.name}: nothing differs beyond the tolerance")
+
+
+@contextlib.contextmanager
+def locked(build):
+    """Hold `build` for one run; raises UsageError where another holds it, or it is no folder."""
+    try:
+        build.mkdir(parents=True, exist_ok=True)
+        with open(build / ".lock", "w", encoding="utf-8") as lock:
+            try:
+                import fcntl
+
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except ImportError:
+                pass  # Windows: two runs at once are not prevented
+            except OSError:
+                raise UsageError(
+                    f"Another run is at work in {build}/; wait for it to end."
+                ) from None
+            yield
+    except PermissionError as error:
+        raise UsageError(f"{build}/ cannot be written to: {error.strerror}.") from None
+    except FileExistsError:
+        raise UsageError(f"{build} is a file and not a folder; move it away.") from None

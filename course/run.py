@@ -11,36 +11,40 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from xml.etree import ElementTree
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
-
-from course import notebook, set_kernel_env
-from course.execute import Run, execute
+from course import cache, notebook, set_kernel_env
+from course.execute import Limits, Run, execute, kill_kernels
 
 
-def execute_all(runs, workers, console):
+def execute_all(runs, workers, build):
     """Execute `runs`, at most `workers` at a time, in the order given, and show how they stand.
 
     On an interrupt no kernel is left: each is killed, then KeyboardInterrupt goes on up.
     """
     pool = ThreadPoolExecutor(workers)
-    futures = [pool.submit(execute, run) for run in runs]
+    futures = [pool.submit(execute, run) for run in runs if run.state == "waiting"]
     try:
-        with _display(runs, console) as refresh:
+        with _display(runs) as refresh:
             while wait(futures, timeout=0.2).not_done:
                 refresh()
+                report(runs, build)
             refresh()
     except BaseException:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for future in futures:
             future.cancel()
+        stopped = [run for run in runs if run.state == "running"]
         while not all(future.done() for future in futures):
-            _kill_kernels(runs)
+            kill_kernels(manager for run in runs for manager in run.kernels)
             time.sleep(0.1)
-        _kill_kernels(runs)
+        for run in runs:
+            if run in stopped and run.state != "ok":
+                run.state, run.failure = "interrupted", "was interrupted"
+            elif run.state == "waiting":
+                run.state, run.failure = "never run", "was not begun before the interrupt"
+        report(runs, build)
         raise
     finally:
         pool.shutdown()
@@ -48,28 +52,48 @@ def execute_all(runs, workers, console):
         future.result()
 
 
-def _kill_kernels(runs):
-    for manager in [manager for run in runs for manager in run.kernels]:
-        process = getattr(manager.provisioner, "process", None)
-        if process is not None and process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                if hasattr(os, "killpg"):
-                    os.killpg(process.pid, signal.SIGKILL)
-                else:
-                    process.kill()
+def report(runs, build):
+    """Write build/report.json, and report.xml (JUnit) beside it: how each run stands.
+
+    Where they cannot be written, that is said, and the runs go on.
+    """
+    try:
+        _report(runs, build)
+    except OSError as error:
+        print(f"{build}/report.json was not written: {error.strerror}.", file=sys.stderr)
+
+
+def _report(runs, build):
+    records = [run.record() for run in runs]
+    notebook.write(json.dumps(records, indent=1) + "\n", build / "report.json")
+    suite = ElementTree.Element("testsuite", name="notebooks", tests=str(len(runs)))
+    suite.set("failures", str(sum(not run.good for run in runs)))
+    for run in runs:
+        case = ElementTree.SubElement(suite, "testcase", classname="notebooks")
+        case.set("name", run.source.stem)
+        case.set("time", f"{run.seconds:.2f}")
+        if not run.good:
+            ElementTree.SubElement(case, "failure", message=run.state).text = run.failure
+    notebook.write(ElementTree.tostring(suite, "unicode") + "\n", build / "report.xml")
 
 
 @contextlib.contextmanager
-def _display(runs, console):
+def _display(runs):
     """A line a notebook that is rewritten on a terminal, or printed at each change elsewhere."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
 
             def refresh():
                 table = Table.grid()
                 for run in runs:
-                    style = {"ok": "green", "failed": "red", "waiting": "dim"}.get(run.state, "")
-                    table.add_row(Text(run.line(), style=style))
+                    calm = {"ok": "green", "cached": "green", "running": "", "waiting": "dim"}
+                    table.add_row(Text(run.line(), style=calm.get(run.state, "red")))
                 live.update(table, refresh=True)
 
             yield refresh
@@ -85,26 +109,14 @@ def _display(runs, console):
         yield refresh
 
 
-def _last_seconds(build):
-    with contextlib.suppress(OSError, ValueError):
-        return json.loads((build / "seconds.json").read_text(encoding="utf-8"))
-    return {}
-
-
 def order(notebooks, build):
     """The notebooks longest first by the last run's seconds, those without any before the rest.
 
     Without a record a later notebook of a course counts as longer.
     """
-    seconds = _last_seconds(build)
-    return sorted(notebooks[::-1], key=lambda p: -seconds.get(p.stem, float("inf")))
-
-
-def record(runs, build):
-    """Keep how long each notebook that succeeded took, for the next run's order."""
-    new = {run.source.stem: round(run.seconds, 1) for run in runs if run.state == "ok"}
-    text = json.dumps(_last_seconds(build) | new, indent=1, sort_keys=True) + "\n"
-    (build / "seconds.json").write_text(text, encoding="utf-8")
+    known = cache.read(build)
+    last = {path: known.get(path.name, {}).get("seconds", float("inf")) for path in notebooks}
+    return sorted(notebooks[::-1], key=lambda path: -last[path])
 
 
 def main(arguments=None):
@@ -112,17 +124,28 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="course.run", description=__doc__)
     parser.add_argument("--notebooks", type=Path, default=Path("notebooks"))
     parser.add_argument("--build", type=Path, default=Path("build"))
+    parser.add_argument("--lock", type=Path, default=Path("requirements.lock"))
     parser.add_argument("--only", default="", help="a notebook's number or the start of its name")
     parser.add_argument("--data", default="", help="a table of one's own: the parameter `data`")
     parser.add_argument("--params", default="", help='for example "seed=7 step_size=0.05"')
+    parser.add_argument("--force", action="store_true", help="execute also what has not changed")
+    parser.add_argument("--explain", action="store_true", help="say why each is executed or not")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the committed notebooks as they are"
+    )
+    parser.add_argument("--differences", action="store_true", help="show what is replaced")
+    for name, value in vars(Limits()).items():
+        unit = "MB for a kernel" if name == "memory" else f"seconds for a {name} notebook or cell"
+        parser.add_argument(f"--{name}-limit", type=type(value), default=value, help=unit)
     options = parser.parse_args(arguments)
     try:
         notebooks = notebook.select(options.notebooks, options.only)
         parameters = notebook.parameters_for(notebooks, _wanted(options))
+        with notebook.locked(options.build):
+            return run_notebooks(notebooks, parameters, options)
     except notebook.UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    return run_notebooks(notebooks, parameters, options.build)
 
 
 def _wanted(options):
@@ -140,29 +163,47 @@ def _wanted(options):
     return wanted
 
 
-def run_notebooks(notebooks, parameters, build):
-    """Execute into `build`; where all succeeded with default parameters, regenerate the outputs."""
+def run_notebooks(notebooks, parameters, options):
+    """Execute what has changed into `build`; where all is well, regenerate the outputs."""
     set_kernel_env()
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    build.mkdir(parents=True, exist_ok=True)
+    build, limits = (
+        options.build,
+        Limits(options.cell_limit, options.whole_limit, options.memory_limit),
+    )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    runs = [Run(path, build / path.name, parameters[path]) for path in order(notebooks, build)]
+    runs = [
+        Run(path, build / path.name, parameters[path], limits) for path in order(notebooks, build)
+    ]
+    for run in runs:
+        run.why = "asked for" if options.force else cache.why_run(run, build, options.lock)
+        if not run.why:
+            run.state = "cached"
+            run.cells = run.done = cache.read(build)[run.source.name]["count"]
+        if options.explain:
+            print(f"{run.source.stem}: " + (run.why or "nothing that it was made of has changed"))
     try:
-        execute_all(runs, min(len(runs), os.cpu_count() or 1), Console())
+        if any(run.state == "waiting" for run in runs):
+            execute_all(runs, min(len(runs), os.cpu_count() or 1), build)
+        else:
+            print("\n".join(run.line() for run in runs))
     except KeyboardInterrupt:
         print("Interrupted: every kernel is stopped, and no committed notebook was touched.")
         return 130
-    record(runs, build)
-    failed = [run for run in runs if run.state != "ok"]
+    finally:
+        with contextlib.suppress(OSError):  # the report says so
+            cache.remember(runs, build, options.lock)
+        report(runs, build)
+    failed = [run for run in runs if not run.good]
     for run in failed:
-        print(f"\n{run.source.name} failed {run.failure}", file=sys.stderr)
+        print(f"\n{run.source.name} failed ({run.state}) {run.failure}", file=sys.stderr)
     if failed:
         return 1
     if any(run.parameters for run in runs):
         print(f"Parameters were given, so the results stay in {build}/.")
-        return 0
-    for run in runs:
-        notebook.write(run.output.read_text(encoding="utf-8"), run.source)
+    elif not options.keep:
+        for run in runs:
+            notebook.accept(run.output, run.source, options.differences)
     return 0
 
 

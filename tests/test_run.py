@@ -1,5 +1,6 @@
 """The runner, with real kernels: what fails, what stays, what is refused, what is left behind."""
 
+import json
 import os
 import shutil
 import signal
@@ -70,9 +71,12 @@ def test_failures_are_reported_and_the_others_finish(folder, capsys):
     before = {path: path.read_bytes() for path in (folder / "notebooks").iterdir()}
     assert main(folder) == 1
     printed = capsys.readouterr()
-    assert "02-raises.ipynb failed in cell 3:" in printed.err
+    assert "02-raises.ipynb failed (cell error) in cell 3:" in printed.err
     assert '    | raise ValueError("on purpose")\n    ValueError: on purpose' in printed.err
-    assert "02-dies.ipynb failed in cell 3:\n    | os._exit(1)\n    DeadKernelError" in printed.err
+    assert (
+        "02-dies.ipynb failed (kernel died) in cell 3:\n    | os._exit(1)\n    DeadKernelError"
+        in printed.err
+    )
     assert "01-fine                    ok" in printed.out
     assert texts(folder / "build" / "01-fine.ipynb") == ["1\n"]
     assert {path: path.read_bytes() for path in before} == before, fine
@@ -82,7 +86,10 @@ def test_a_notebook_that_cannot_start_is_a_failure_with_a_reason(folder, capsys)
     path = add(folder, "01-strange", "print(1)")
     path.write_text("not a notebook", encoding="utf-8")
     assert main(folder) == 1
-    assert "01-strange.ipynb failed before its first cell: NotJSONError" in capsys.readouterr().err
+    assert (
+        "01-strange.ipynb failed (never run) before its first cell: NotJSONError"
+        in capsys.readouterr().err
+    )
 
 
 def test_parameters_are_set_and_the_committed_notebook_is_left(folder, capsys):
@@ -154,7 +161,8 @@ def test_an_interrupt_leaves_no_kernel_and_no_change(folder, sent):
 def test_longest_first_by_the_last_run(tmp_path):
     paths = [tmp_path / f"{n}.ipynb" for n in ("01-a", "02-b", "03-c")]
     assert run.order(paths, tmp_path) == paths[::-1]
-    (tmp_path / "seconds.json").write_text('{"01-a": 3, "03-c": 5}', encoding="utf-8")
+    known = {"01-a.ipynb": {"seconds": 3}, "03-c.ipynb": {"seconds": 5}}
+    (tmp_path / "cache.json").write_text(json.dumps(known), encoding="utf-8")
     assert [path.stem for path in run.order(paths, tmp_path)] == ["02-b", "03-c", "01-a"]
 
 

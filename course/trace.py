@@ -1,0 +1,44 @@
+"""Runs inside a kernel, before its first cell: notes the project's files that it opens to read.
+
+It is read as a file by kernels that need not have this package, so it imports only the library.
+"""
+
+import importlib.util
+import os
+import sys
+
+
+def start(log, root, memory=0):
+    """Append each file under `root` that is opened from now on to `log`, one path a line.
+
+    Left out are environments, hidden folders and the log's own. `memory` (MB) limits the kernel's
+    address space, where the system can; 0 does not.
+    """
+    root, own = os.path.realpath(root) + os.sep, os.path.dirname(os.path.realpath(log)) + os.sep
+    left_out = (own, os.path.realpath(sys.prefix) + os.sep)
+    out = open(log, "a", buffering=1, encoding="utf-8")  # noqa: SIM115 (for the kernel's life)
+    seen = set()
+
+    def note(event, arguments):
+        if event != "open" or not isinstance(arguments[0], (str, bytes)):
+            return
+        mode = arguments[1] or "r"
+        path = os.path.realpath(os.fsdecode(arguments[0]))
+        if path in seen or not path.startswith(root) or path.startswith(left_out):
+            return
+        seen.add(path)
+        inside = path[len(root) :]
+        if any(c in mode for c in "wax+") or inside.startswith(".") or f"{os.sep}." in inside:
+            return
+        if "__pycache__" in inside:
+            try:
+                path = importlib.util.source_from_cache(path)
+            except ValueError:
+                return
+        out.write(path + "\n")
+
+    if memory:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory * 2**20, memory * 2**20))
+    sys.addaudithook(note)

@@ -1,0 +1,114 @@
+"""What is executed again, and what is not, with real kernels."""
+
+import os
+
+import nbformat
+import pytest
+from test_faults import states
+from test_run import add, main, texts
+
+from course import notebook
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Two notebooks: one uses helper a and a table, the other helper b. The project is the cwd."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / f"helper_{name}.py").write_text(f"VALUE = '{name}'\n", encoding="utf-8")
+    (tmp_path / "table.csv").write_text("x\n1\n", encoding="utf-8")
+    (tmp_path / "requirements.lock").write_text("numpy==1\n", encoding="utf-8")
+    path = "import sys\n\nsys.path.insert(0, '..')\nsys.dont_write_bytecode = False\n"
+    add(
+        tmp_path,
+        "01-a",
+        f"{path}import helper_a\n\nprint(helper_a.VALUE, len(open('../table.csv').read()))",
+        parameters="seed = 1",
+    )
+    add(tmp_path, "02-b", f"{path}import helper_b\n\nprint(helper_b.VALUE)")
+    assert main(tmp_path) == 0
+    assert main(tmp_path) == 0
+    assert set(states(tmp_path).values()) == {"cached"}
+    return tmp_path
+
+
+def edit(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    os.utime(path, (len(new), len(new)))  # not even an older date hides a change
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "again"),
+    [
+        ("helper_a.py", "'a'", "'A'", {"01-a"}),
+        ("helper_b.py", "'b'", "'B'", {"02-b"}),
+        ("table.csv", "1", "22", {"01-a"}),
+        ("notebooks/02-b.ipynb", "print(helper_b.VALUE)", "print(helper_b.VALUE * 2)", {"02-b"}),
+        ("requirements.lock", "1", "2", {"01-a", "02-b"}),
+        ("build/02-b.ipynb", "b\\\\n", "c\\\\n", {"02-b"}),
+    ],
+)
+def test_only_what_a_change_touches_is_executed_again(project, name, old, new, again, capsys):
+    edit(project / name, old.replace("\\\\", "\\"), new.replace("\\\\", "\\"))
+    assert main(project, "--explain") == 0
+    executed = {stem[:-6] for stem, state in states(project).items() if state == "ok"}
+    assert executed == again
+    printed = capsys.readouterr().out
+    for stem in {"01-a", "02-b"} - again:
+        assert f"{stem}: nothing that it was made of has changed" in printed
+    if name.endswith(("py", "csv", "lock")):
+        assert f"{name} has changed" in printed
+
+
+def test_the_second_helper_is_seen_though_it_was_compiled(project):
+    assert list(project.glob("__pycache__/helper_a*.pyc"))
+    edit(project / "helper_a.py", "'a'", "'A'")
+    assert main(project) == 0
+    assert texts(project / "build" / "01-a.ipynb")[-1] == "A 4\n"
+    edit(project / "helper_a.py", "'A'", "'ZZ'")
+    assert main(project) == 0
+    assert texts(project / "build" / "01-a.ipynb")[-1] == "ZZ 4\n"
+
+
+def test_prose_and_outputs_are_no_reason(project):
+    edit(project / "notebooks" / "02-b.ipynb", '"b\\n"', '"stale\\n"')
+    assert main(project, "--keep") == 0
+    assert set(states(project).values()) == {"cached"}
+    assert main(project) == 0  # and the committed output is mended without executing
+    assert texts(project / "notebooks" / "02-b.ipynb") == ["b\n"]
+
+
+def test_new_prose_is_never_overwritten_by_a_cached_run(project):
+    path = project / "notebooks" / "02-b.ipynb"
+    nb = nbformat.read(path, as_version=4)
+    nb.cells.insert(0, nbformat.v4.new_markdown_cell("Written after the last run.", id="new"))
+    nb.cells[1].outputs = []
+    path.write_text(notebook.clean(nb), encoding="utf-8")
+    assert main(project) == 0
+    assert set(states(project).values()) == {"cached"}
+    after = nbformat.read(path, as_version=4)
+    assert after.cells[0].source == "Written after the last run."
+    assert texts(path)[1] == "b\n"
+
+
+def test_parameters_and_force_are(project):
+    assert main(project, "--only", "01", "--params", "seed=2") == 0
+    assert states(project) == {"01-a.ipynb": "ok"}
+    assert main(project, "--force") == 0
+    assert set(states(project).values()) == {"ok"}
+
+
+def test_an_output_within_the_tolerance_is_kept_byte_for_byte(project, capsys):
+    path = add(project, "03-c", "print(0.12345)")
+    assert main(project) == 0
+    edit(path, "0.12345\\n", "0.12346\\n")  # as another processor might have had it
+    before = path.read_bytes()
+    assert main(project, "--force") == 0
+    assert path.read_bytes() == before
+    edit(path, "0.12346\\n", "0.2\\n")
+    assert main(project, "--differences") == 0
+    assert "03-c.ipynb, cell cell-0: stdout: line 1 was '0.2'" in capsys.readouterr().out
+    assert texts(path) == ["0.12345\n"]

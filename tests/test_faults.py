@@ -1,0 +1,167 @@
+"""Every way that a notebook can end, with real kernels: its state, and nothing good is lost."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from test_run import add, main, texts
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with POSIX signals")
+
+FAULTS = {  # name: (the cell, arguments, state)
+    "raises": ("raise ValueError('on purpose')", [], "cell error"),
+    "syntax": ("1 +", [], "cell error"),
+    "exits": ("import os\n\nos._exit(1)", [], "kernel died"),
+    "killed": ("import os\n\nos.kill(os.getpid(), 9)", [], "kernel died"),
+    "loops": ("while True:\n    pass", ["--cell-limit", "2"], "cell timeout"),
+    "sleeps": ("import time\n\ntime.sleep(60)", ["--cell-limit", "2"], "cell timeout"),
+    "wedged": (
+        "import signal\nimport time\n\n"
+        "for number in (signal.SIGINT, signal.SIGTERM):\n"
+        "    signal.signal(number, signal.SIG_IGN)\ntime.sleep(60)",
+        ["--cell-limit", "2"],
+        "cell timeout",
+    ),
+    "too long": ("import time\n\ntime.sleep(60)", ["--whole-limit", "4"], "notebook timeout"),
+    "hog": ("x = bytearray(8 * 10**9)", ["--memory-limit", "4000"], "out of memory"),
+    "chatters": ("print('x' * 10**8)", [], "ok"),
+}
+
+
+def kernels():
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "ipykernel" in " ".join(child.cmdline())
+    ]
+
+
+def states(folder):
+    records = json.loads((folder / "build" / "report.json").read_text(encoding="utf-8"))
+    return {record["notebook"]: record["state"] for record in records}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_has_its_state_and_costs_nothing(folder, fault, capsys):
+    source, arguments, state = FAULTS[fault]
+    add(folder, "01-fine", "print(1)")
+    path = add(folder, "02-faulty", "print(2)")
+    assert main(folder) == 0  # both are well at first
+    good = (folder / "build" / path.name).read_bytes()
+    add(folder, "02-faulty", source)
+    before = {p: p.read_bytes() for p in (folder / "notebooks").iterdir()}
+    started = time.monotonic()
+    status = main(folder, "--keep", *arguments)
+    assert time.monotonic() - started < 40
+    assert states(folder) == {"01-fine.ipynb": "cached", "02-faulty.ipynb": state}
+    assert {p: p.read_bytes() for p in before} == before
+    assert texts(folder / "build" / "01-fine.ipynb") == ["1\n"]
+    assert kernels() == []
+    if state != "ok":
+        assert status == 1
+        assert f"02-faulty.ipynb failed ({state}) in cell 1:" in capsys.readouterr().err
+        assert (folder / "build" / path.name).read_bytes() == good
+        assert 'failures="1"' in (folder / "build" / "report.xml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "text", ["not json", '{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}']
+)
+def test_what_is_no_notebook_was_never_run(folder, text):
+    add(folder, "01-fine", "print(1)")
+    (folder / "notebooks" / "02-odd.ipynb").write_text(text, encoding="utf-8")
+    assert main(folder, "--keep") == 1
+    assert states(folder) == {"01-fine.ipynb": "ok", "02-odd.ipynb": "never run"}
+    assert (folder / "notebooks" / "02-odd.ipynb").read_text(encoding="utf-8") == text
+
+
+def test_an_unknown_kernel_was_never_run(folder):
+    path = add(folder, "01-odd", "print(1)")
+    path.write_text(path.read_text("utf-8").replace('"python3"', '"cobol"'), encoding="utf-8")
+    assert main(folder, "--keep") == 1
+    assert states(folder) == {"01-odd.ipynb": "never run"}
+
+
+def test_a_build_that_is_no_folder_is_refused_in_a_sentence(folder, capsys):
+    add(folder, "01-fine", "print(1)")
+    (folder / "build").write_text("in the way", encoding="utf-8")
+    assert main(folder) == 2
+    assert "is a file and not a folder; move it away." in capsys.readouterr().err
+
+
+@pytest.mark.skipif(
+    not shutil.which("mount") or os.getuid() != 0, reason="mounting a small disk takes root"
+)
+def test_a_full_disk_loses_nothing(folder, capsys):
+    path = add(folder, "01-fine", "print(1)")
+    before = path.read_bytes()
+    (folder / "build").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder / "build")]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        assert main(folder) == 0
+        good = (folder / "build" / path.name).read_bytes()
+        add(folder, "01-fine", "print('x' * 10**6)")
+        assert main(folder, "--keep") == 1
+        assert "No space left on device" in capsys.readouterr().err
+        assert (folder / "build" / path.name).read_bytes() == good
+    finally:
+        subprocess.run(["umount", str(folder / "build")], check=True)
+    assert before != path.read_bytes()  # the first, good, run was accepted
+
+
+def start(folder):
+    where = ["--notebooks", str(folder / "notebooks"), "--build", str(folder / "build")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "course.run", *where],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_runs_at_once_are_refused_in_a_sentence(folder):
+    add(folder, "01-slow", "import time\n\ntime.sleep(4)")
+    first = start(folder)
+    first.stdout.readline()
+    second = start(folder)
+    assert second.wait(20) == 2
+    assert "Another run is at work in" in second.stderr.read()
+    assert first.wait(30) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_interrupt_at_any_moment_leaves_no_process(folder, seed):
+    rng = random.Random(seed)
+    add(folder, "01-fine", "print(1)")
+    add(folder, "02-slow", "import time\n\ntime.sleep(60)")
+    before = {p: p.read_bytes() for p in (folder / "notebooks").iterdir()}
+    process = start(folder)
+    process.stdout.readline()  # the handlers are in place
+    own = psutil.Process(process.pid)
+    time.sleep(rng.uniform(0, 4))
+    children = own.children(recursive=True)
+    process.send_signal(rng.choice([signal.SIGINT, signal.SIGTERM]))
+    assert process.wait(20) == 130
+    assert not [child for child in children if child.is_running()]
+    assert {p: p.read_bytes() for p in before} == before
+    found = states(folder)
+    assert found["02-slow.ipynb"] == "interrupted"
+    assert found["01-fine.ipynb"] in ("ok", "interrupted", "never run")
+    for artefact in Path(folder / "build").glob("*.ipynb"):
+        json.loads(artefact.read_text(encoding="utf-8"))
