@@ -110,7 +110,11 @@ def _runtest(self):
 
 def _compare_outputs(self, test, ref, skip_compare=None):
     tolerance = self.config.course_tolerance.tagged(self.cell.metadata.get("tags", []))
-    found, deviation = compare.differences(self._sanitized(ref), self._sanitized(test), tolerance)
+    reference, executed = (
+        self.sanitize_outputs(outputs, skip_sanitize=("metadata", "traceback"))
+        for outputs in (ref, test)
+    )
+    found, deviation = compare.differences(reference, executed, tolerance)
     if deviation:
         self.user_properties.append(("largest deviation", deviation))
     self.comparison_traceback = [difference.sentence for difference in found]
@@ -120,10 +124,3 @@ def _compare_outputs(self, test, ref, skip_compare=None):
         names = compare.write_pictures(difference.pictures, stem)
         self.comparison_traceback.append("  see " + ", ".join(map(str, names)))
     return not found
-
-
-def _sanitized(self, outputs):
-    return self.sanitize_outputs(outputs, skip_sanitize=("metadata", "traceback"))
-
-
-nbval.IPyNbCell._sanitized = _sanitized
