@@ -7,6 +7,8 @@ from pathlib import Path
 
 import nbformat
 
+from course import notebook
+
 NAME = "cache.json"
 
 
@@ -18,8 +20,8 @@ def fingerprint(path):
 
 def _source(path):
     """A hash of a notebook's code cells; its prose and outputs are not executed."""
-    cells = nbformat.read(path, as_version=4).cells
-    code = [[cell.source, cell.metadata.get("tags")] for cell in cells if cell.cell_type == "code"]
+    cells = notebook.code_cells(nbformat.read(path, as_version=4))
+    code = [[cell.source, cell.metadata.get("tags")] for cell in cells]
     return hashlib.sha256(json.dumps(code).encode()).hexdigest()
 
 
@@ -29,9 +31,11 @@ def _named(parameters):
     return [text for text in texts if text and Path(text).is_file()]
 
 
-def why_run(run, build, lock):
-    """Why a run's artefact in `build` cannot stand for it, in a few words; "" where it can."""
-    known = read(build).get(run.source.name)
+def why_run(run, known, lock):
+    """Why a run's artefact cannot stand for it, in a few words; "" where it can.
+
+    `known` is what `read` says of its notebook, None where that is nothing.
+    """
     if known is None:
         return "it has not been executed before"
     try:
@@ -39,7 +43,7 @@ def why_run(run, build, lock):
             return "its code cells have changed"
     except Exception:
         return "it cannot be read"
-    if known["parameters"] != _parameters(run):
+    if known["parameters"] != run.shown_parameters():
         return "its parameters have changed"
     if known["python"] != platform.python_version():
         return f"Python is {platform.python_version()}, and it was {known['python']}"
@@ -51,14 +55,8 @@ def why_run(run, build, lock):
     return f"{', '.join(sorted(changed))} has changed" if changed else ""
 
 
-def _parameters(run):
-    return {name: repr(value) for name, value in run.parameters.items()}
-
-
 def remember(runs, build, lock):
     """Note what each run that ended well was made of."""
-    from course import notebook
-
     root, known = Path.cwd().resolve(), read(build)
     for run in runs:
         if run.state != "ok":
@@ -67,7 +65,7 @@ def remember(runs, build, lock):
         names = [str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in files]
         known[run.source.name] = {
             "cells": _source(run.source),
-            "parameters": _parameters(run),
+            "parameters": run.shown_parameters(),
             "python": platform.python_version(),
             "lock": fingerprint(lock),
             "output": fingerprint(run.output),

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from course.notebook import WIDGET, code_cells
+
 # A number that stands by itself: not part of a word, of a colour such as #0072B2, or of 1.2.3.
 NUMBER = re.compile(r"(?<![\w.#])[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])(?!\.\d)")
 IMAGES = ("image/png", "image/jpeg")
-IGNORED = ("application/vnd.jupyter.widget-view+json",)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _flat(outputs):
             flat.append(["error", f"{output['ename']}: {output['evalue']}"])
         else:
             for mime, content in sorted(output["data"].items()):
-                if mime not in IGNORED:
+                if mime != WIDGET:
                     text = content if isinstance(content, (str, list)) else _json(content)
                     flat.append([mime, "".join(text)])
     return [tuple(entry) for entry in flat]
@@ -190,10 +191,6 @@ def notebook_differences(committed, executed, tolerance=None):
             own = (tolerance or Tolerance()).tagged(old.metadata.get("tags", []))
             result.append((old.id, *differences(old.outputs, new.outputs, own)))
     return result
-
-
-def code_cells(nb):
-    return [cell for cell in nb.cells if cell.cell_type == "code"]
 
 
 def ignores_output(cell):

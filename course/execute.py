@@ -64,6 +64,10 @@ class Run:
         cells = f"{self.done:>3}/{self.cells} cells"
         return f"{self.source.stem:<26} {self.state:<16} {cells} {now:6.1f} s"
 
+    def shown_parameters(self):
+        """The parameters as text, {name: repr}."""
+        return {name: repr(value) for name, value in self.parameters.items()}
+
     def record(self):
         """What build/report.json says of it."""
         return {
@@ -72,7 +76,7 @@ class Run:
             "seconds": round(self.seconds, 2),
             "cells": self.cells,
             "cells done": self.done,
-            "parameters": {name: repr(value) for name, value in self.parameters.items()},
+            "parameters": self.shown_parameters(),
             "why": self.why,
             "failure": self.failure,
         }
@@ -137,8 +141,8 @@ def _attempt(run):
     try:
         bad.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
-        cells = nbformat.read(run.source, as_version=4).cells
-        run.cells = sum(cell.cell_type == "code" for cell in cells) + bool(run.parameters)
+        cells = notebook.code_cells(nbformat.read(run.source, as_version=4))
+        run.cells = len(cells) + bool(run.parameters)
         nb = papermill.execute_notebook(
             str(run.source),
             str(bad),

@@ -72,6 +72,11 @@ def _value(name, text, default):
     return value
 
 
+def code_cells(nb):
+    """The cells of `nb` that are executed, in order."""
+    return [cell for cell in nb.cells if cell.cell_type == "code"]
+
+
 def clean(nb):
     """The text of `nb`'s file, less what differs by nature between runs and machines."""
     for key in ("papermill", "widgets"):
@@ -140,7 +145,7 @@ def accept(executed, committed, show=False):
     before = committed.read_text(encoding="utf-8")
     old, new = (nbformat.read(path, as_version=4) for path in (committed, executed))
     found = [(name, of) for name, of, _ in compare.notebook_differences(old, new) if of]
-    pairs = list(zip(compare.code_cells(old), compare.code_cells(new), strict=True))
+    pairs = list(zip(code_cells(old), code_cells(new), strict=True))
     same_counts = all(a.execution_count == b.execution_count for a, b in pairs)
     for name, of_cell in found if show else []:
         for difference in of_cell:

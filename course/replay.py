@@ -12,7 +12,7 @@ from queue import Empty
 import nbformat
 from nbval import plugin as nbval
 
-from course import compare
+from course import compare, notebook
 
 
 def pytest_addoption(parser):
@@ -92,7 +92,7 @@ def _setup(self):
         compare.same_source(self.nb, executed)
     except ValueError as error:
         raise self.CollectError(f"{path}: {error}") from None
-    self.kernel = Replay(compare.code_cells(executed))
+    self.kernel = Replay(notebook.code_cells(executed))
     self.setup_sanitize_files()
 
 

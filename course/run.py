@@ -44,7 +44,6 @@ def execute_all(runs, workers, build):
                 run.state, run.failure = "interrupted", "was interrupted"
             elif run.state == "waiting":
                 run.state, run.failure = "never run", "was not begun before the interrupt"
-        report(runs, build)
         raise
     finally:
         pool.shutdown()
@@ -167,19 +166,19 @@ def run_notebooks(notebooks, parameters, options):
     """Execute what has changed into `build`; where all is well, regenerate the outputs."""
     set_kernel_env()
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    build, limits = (
-        options.build,
-        Limits(options.cell_limit, options.whole_limit, options.memory_limit),
-    )
+    build = options.build
+    limits = Limits(options.cell_limit, options.whole_limit, options.memory_limit)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     runs = [
         Run(path, build / path.name, parameters[path], limits) for path in order(notebooks, build)
     ]
+    known = cache.read(build)
     for run in runs:
-        run.why = "asked for" if options.force else cache.why_run(run, build, options.lock)
+        of_run = known.get(run.source.name)
+        run.why = "asked for" if options.force else cache.why_run(run, of_run, options.lock)
         if not run.why:
             run.state = "cached"
-            run.cells = run.done = cache.read(build)[run.source.name]["count"]
+            run.cells = run.done = of_run["count"]
         if options.explain:
             print(f"{run.source.stem}: " + (run.why or "nothing that it was made of has changed"))
     try:

@@ -40,7 +40,14 @@ def _held_out(model, X, y, folds):
     return cross_val_predict(model, X, y, cv=folds, method="predict_proba")
 
 
-class MixtureOfExperts(ClassifierMixin, _BaseComposition):
+class _Mixture(ClassifierMixin):
+    def predict(self, X):
+        """The most probable class of each row: (n,)."""
+        p = self.predict_proba(X)
+        return self.classes_[np.argmax(p, axis=1)]
+
+
+class MixtureOfExperts(_Mixture, _BaseComposition):
     """Given classifiers, and a gate that learns from the inputs whom to believe where.
 
     p(y | x) = Σ_k g_k(x) p_k(y | x) (Jacobs & Jordan 1991; Jacobs, Jordan, Nowlan & Hinton 1991).
@@ -127,13 +134,8 @@ class MixtureOfExperts(ClassifierMixin, _BaseComposition):
             for weight, expert in zip(weights.T, self.experts_.values(), strict=True)
         )
 
-    def predict(self, X):
-        """The most probable class of each row: (n,)."""
-        p = self.predict_proba(X)
-        return self.classes_[np.argmax(p, axis=1)]
 
-
-class LogisticMixture(ClassifierMixin, BaseEstimator):
+class LogisticMixture(_Mixture, BaseEstimator):
     """K logistic experts and their gate, trained together (Jordan & Jacobs 1994).
 
     EM with Newton steps, from `n_starts` random starts; the best is kept. `C` is the variance of
@@ -212,11 +214,6 @@ class LogisticMixture(ClassifierMixin, BaseEstimator):
         weights = self.gate(X)
         p = softmax(math.with_one(validate_data(self, X, reset=False)) @ self.experts_, axis=2)
         return np.einsum("nk,knc->nc", weights, p)
-
-    def predict(self, X):
-        """The most probable class of each row: (n,)."""
-        p = self.predict_proba(X)
-        return self.classes_[np.argmax(p, axis=1)]
 
 
 def _checked(model, X, y):
