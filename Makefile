@@ -15,13 +15,16 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help run-all check accept test lab format lock environment figure evidence bench clean
+.PHONY: help run-all check accept sweep test lab format lock environment figure evidence bench clean
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
-	@echo 'Options of run-all: ONLY=05  DATA=table.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  TORCH_INDEX=<address of the CPU wheels>'
+	@echo 'Options of run-all: ONLY=05  DATA=table.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  TORCH_INDEX=<address of the CPU wheels>'
 
-RUN = $(PY) -m course.run --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain)
+OPTIONS = --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain)
+RUN = $(PY) -m course.run $(OPTIONS)
+# What is typed beside a sweep's options, such as seed=0:20, is its grid.
+GRID = $(filter-out ONLY=% DATA=% PARAMS=% SCHEDULER=% WORKERS=% FORCE=% EXPLAIN=% PYTHON=% TORCH_INDEX=%,$(MAKEOVERRIDES))
 NBVAL := --nbval --nbval-artefacts build
 
 run-all: $(READY) ## Execute what has changed with papermill, and regenerate the outputs (FORCE=1: all)
@@ -33,6 +36,9 @@ check: $(READY) ## Execute what has changed into build/, and compare it with the
 
 accept: $(READY) ## Show how the outputs differ from the committed ones, and replace these
 	@$(RUN) --differences
+
+sweep: $(READY) ## One notebook over a grid of parameters: make sweep ONLY=05 seed=0:20
+	@$(PY) -m course.sweep $(OPTIONS) -- $(GRID)
 
 test: $(READY) ## Lint, unit tests, and every committed output against one execution
 	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check .
@@ -46,7 +52,7 @@ format: $(READY) ## Format code and notebooks
 	@$(PY) -m ruff check --quiet --fix --exit-zero . && $(PY) -m ruff format --quiet .
 
 lock: $(READY) ## Rewrite requirements.lock and environment.yml from pyproject.toml (UPGRADE=1: newest)
-	@$(PY) -m course.lock $(if $(UPGRADE),--upgrade)
+	@$(PY) .ci/lock.py $(if $(UPGRADE),--upgrade)
 
 environment: $(READY) ## Create .venv from requirements.lock, where it is missing or out of date
 

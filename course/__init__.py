@@ -1,4 +1,4 @@
-"""Runs and checks notebooks as files; knows nothing of what is in them."""
+"""Executes, caches, compares and accepts notebooks as files; knows nothing of what is in them."""
 
 import os
 
@@ -13,6 +13,6 @@ KERNEL_ENV = {
 }
 
 
-def set_kernel_env():
+def set_kernel_env() -> None:
     """Let every kernel that this process starts inherit KERNEL_ENV."""
     os.environ.update(KERNEL_ENV)

@@ -4,10 +4,12 @@ import io
 import json
 import re
 from base64 import b64decode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from nbformat import NotebookNode
 
 from course.notebook import WIDGET, code_cells
 
@@ -28,7 +30,7 @@ class Tolerance:
     atol: float = 1e-9
     rms: float = 0.01
 
-    def tagged(self, tags):
+    def tagged(self, tags: Sequence[str]) -> "Tolerance":
         """This tolerance with what a cell's tags say: "rtol=0.05", "atol=0.1" or "rms=0.02"."""
         own = dict(tag.split("=", 1) for tag in tags if re.match(r"(rtol|atol|rms)=", tag))
         return Tolerance(**{**vars(self), **{name: float(text) for name, text in own.items()}})
@@ -39,10 +41,12 @@ class Difference:
     """A sentence on what differs, and for pictures the two files' bytes."""
 
     sentence: str
-    pictures: tuple = ()
+    pictures: tuple[bytes, ...] = ()
 
 
-def differences(expected, got, tolerance=None):
+def differences(
+    expected: Sequence[dict], got: Sequence[dict], tolerance: Tolerance | None = None
+) -> tuple[list[Difference], float]:
     """What differs between two lists of a cell's outputs (nbformat): ([Difference], deviation).
 
     `deviation` is the largest |got − expected| of a number that is within its tolerance.
@@ -63,7 +67,7 @@ def differences(expected, got, tolerance=None):
     return result, deviation
 
 
-def _flat(outputs):
+def _flat(outputs: Sequence[dict]) -> list[tuple[str, str]]:
     """Outputs as a list of (kind, content), a stream's pieces joined, in the order of first use."""
     flat, streams = [], {}
     for output in outputs:
@@ -82,11 +86,11 @@ def _flat(outputs):
     return [tuple(entry) for entry in flat]
 
 
-def _json(content):
+def _json(content: object) -> str:
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
 
 
-def _other_kinds(kinds, found, have):
+def _other_kinds(kinds: list[str], found: list[str], have: list[tuple[str, str]]) -> str:
     if not kinds:
         return f"the committed cell has no output, and now there is {', '.join(found)}"
     if not found:
@@ -97,7 +101,7 @@ def _other_kinds(kinds, found, have):
     return f"other outputs: {', '.join(found)}, and committed are {', '.join(kinds)}"
 
 
-def _texts(old, new, tolerance):
+def _texts(old: str, new: str, tolerance: Tolerance) -> tuple[str, float]:
     """("", largest deviation) if two texts agree; otherwise (a sentence, 0)."""
     if old == new:
         return "", 0.0
@@ -119,7 +123,7 @@ def _texts(old, new, tolerance):
     return "", deviation
 
 
-def _away(a, b, tolerance):
+def _away(a: str, b: str, tolerance: Tolerance) -> float | None:
     """|b − a|, or None where that is more than the tolerance or one of two integers differs."""
     if a == b:
         return 0.0
@@ -130,7 +134,7 @@ def _away(a, b, tolerance):
     return away if away <= tolerance.atol + tolerance.rtol * abs(old) else None
 
 
-def _pictures(old, new, tolerance):
+def _pictures(old: str, new: str, tolerance: Tolerance) -> list[Difference]:
     if old == new:
         return []
     both = b64decode(old), b64decode(new)
@@ -149,7 +153,7 @@ def _pictures(old, new, tolerance):
     return []
 
 
-def pixels(data):
+def pixels(data: bytes) -> np.ndarray:
     """A PNG's or JPEG's pixels, (height, width, 3), from 0 to 1, on white."""
     from PIL import Image
 
@@ -158,11 +162,10 @@ def pixels(data):
     return np.asarray(Image.alpha_composite(white, picture).convert("RGB"), dtype=float) / 255
 
 
-def write_pictures(pictures, stem):
+def write_pictures(pictures: Sequence[bytes], stem: Path) -> list[Path]:
     """Write expected, actual and, where they have one size, difference beside `stem`; the names."""
     from PIL import Image
 
-    stem = Path(stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
     names = []
     for name, data in zip(["expected", "actual"], pictures, strict=True):
@@ -179,7 +182,9 @@ def write_pictures(pictures, stem):
     return names
 
 
-def notebook_differences(committed, executed, tolerance=None):
+def notebook_differences(
+    committed: NotebookNode, executed: NotebookNode, tolerance: Tolerance | None = None
+) -> list[tuple[str, list[Difference], float]]:
     """[(cell id, [Difference], deviation)] of all code cells whose outputs are compared.
 
     Raises ValueError, one sentence, where the two notebooks are not of the same source.
@@ -193,7 +198,7 @@ def notebook_differences(committed, executed, tolerance=None):
     return result
 
 
-def ignores_output(cell):
+def ignores_output(cell: NotebookNode) -> bool:
     """Whether nbval is told by a comment or a tag not to compare this cell's output."""
     marked = [line.lstrip("# ").strip() for line in cell.source.splitlines() if "#" in line]
     tags = cell.metadata.get("tags", [])
@@ -203,7 +208,7 @@ def ignores_output(cell):
     )
 
 
-def same_source(committed, executed):
+def same_source(committed: NotebookNode, executed: NotebookNode) -> None:
     """Raise ValueError where `executed` is not `committed`, run from top to bottom as it stands."""
     if any("injected-parameters" in cell.metadata.get("tags", []) for cell in executed.cells):
         raise ValueError("it was executed with other parameters; run make run-all without them")

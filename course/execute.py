@@ -3,31 +3,20 @@
 import contextlib
 import os
 import signal
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course import notebook
+from course import notebook, set_kernel_env
 
 TRACE = Path(__file__).with_name("trace.py")
 START = 30  # seconds for a kernel to answer
-STATES = (  # every way that a run can stand or have ended
-    "waiting",
-    "running",
-    "ok",
-    "cached",
-    "cell error",
-    "kernel died",
-    "out of memory",
-    "cell timeout",
-    "notebook timeout",
-    "never run",
-    "interrupted",
-)
+MANAGERS: list = []  # of all kernels that this process has started and not yet left
 
 
-@dataclass
+@dataclass(frozen=True)
 class Limits:
     """Seconds for a cell and for a whole notebook, megabytes for a kernel (0: no limit)."""
 
@@ -36,154 +25,145 @@ class Limits:
     memory: int = 0
 
 
-@dataclass
-class Run:
-    """One notebook's run, as it stands; `state` is one of STATES."""
+@dataclass(frozen=True)
+class Job:
+    """What is to be executed; `root` is the project's folder. It can be sent to another process."""
 
     source: Path
-    output: Path
-    parameters: dict
-    limits: Limits = field(default_factory=Limits)
-    state: str = "waiting"
+    root: Path
+    parameters: dict[str, object] = field(default_factory=dict)
+    limits: Limits = Limits()
+
+
+@dataclass
+class Outcome:
+    """How a job stands or has ended.
+
+    `state` is waiting, running, ok, cached, cell error, kernel died, out of memory, cell timeout,
+    notebook timeout, never run or interrupted. `text` is the executed notebook's file (clean where
+    the state is ok), `opened` are the project's files that it read.
+    """
+
+    state: str
+    failure: str = ""
     cells: int = 0
     done: int = 0
-    started: float = 0.0
     seconds: float = 0.0
-    failure: str = ""
-    why: str = ""
-    kernels: list = field(default_factory=list)
-    opened: list = field(default_factory=list)
-
-    @property
-    def good(self):
-        return self.state in ("ok", "cached")
-
-    def line(self):
-        """The run in one line: name, state, cells done, seconds."""
-        now = time.monotonic() - self.started if self.state == "running" else self.seconds
-        cells = f"{self.done:>3}/{self.cells} cells"
-        return f"{self.source.stem:<26} {self.state:<16} {cells} {now:6.1f} s"
-
-    def shown_parameters(self):
-        """The parameters as text, {name: repr}."""
-        return {name: repr(value) for name, value in self.parameters.items()}
-
-    def record(self):
-        """What build/report.json says of it."""
-        return {
-            "notebook": self.source.name,
-            "state": self.state,
-            "seconds": round(self.seconds, 2),
-            "cells": self.cells,
-            "cells done": self.done,
-            "parameters": self.shown_parameters(),
-            "why": self.why,
-            "failure": self.failure,
-        }
+    text: str = ""
+    opened: list[str] = field(default_factory=list)
 
 
-def execute(run):
-    """Execute one notebook, its kernel starting in the notebook's own folder.
+def execute(job: Job) -> Outcome:
+    """Execute one notebook, its kernel starting in the notebook's own folder; writes no file.
 
-    Leaves the outcome in `run`; where the state is not "ok", `failure` names the cell, shows its
-    source and the error. `run.output` is replaced, whole, by a good result only; a bad one goes to
-    the folder failed/ beside it. Raises nothing that the notebook is to blame for.
+    Where the state is not ok, `failure` names the cell, shows its source and the error. Raises
+    nothing that the notebook is to blame for. Any concurrent.futures.Executor can run it.
     """
-    _attempt(run)
-    if "Kernel didn't respond" in run.failure:
+    set_kernel_env()
+    outcome = _attempt(job)
+    if "Kernel didn't respond" in outcome.failure:
         # Kernels pick free ports in a race with all others of the machine, and some lose it.
-        _attempt(run)
+        outcome = _attempt(job)
+    return outcome
 
 
-def _attempt(run):
+def _attempt(job: Job) -> Outcome:
     import nbformat
     import papermill
-    from jupyter_client.manager import AsyncKernelManager
     from papermill.exceptions import PapermillExecutionError
 
-    log = run.output.with_name(f".{run.output.stem}.opened")
-    bad = run.output.parent / "failed" / run.output.name
+    outcome, managers, current, late = Outcome("ok"), [], {}, threading.Event()
+
+    def entered(cell, cell_index):
+        current.update(cell=cell, number=cell_index + 1)
+
+    def left(cell, cell_index, execute_reply):
+        outcome.done += execute_reply["content"]["status"] == "ok"
+
+    def too_late():
+        late.set()
+        kill_kernels(managers)
+
+    started = time.monotonic()
+    timer = threading.Timer(job.limits.whole, too_late)
+    timer.daemon = True
+    timer.start()
+    with tempfile.TemporaryDirectory() as folder:
+        output, log = Path(folder, "executed.ipynb"), Path(folder, "opened")
+        try:
+            cells = notebook.code_cells(nbformat.read(job.source, as_version=4))
+            outcome.cells = len(cells) + bool(job.parameters)
+            nb = papermill.execute_notebook(
+                str(job.source),
+                str(output),
+                parameters=job.parameters,
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                resources={"metadata": {"path": str(job.source.parent.resolve())}},
+                kernel_manager_class=_manager(job, log, managers),
+                record_timing=False,
+                shutdown_kernel="immediate",  # tearing TensorFlow down politely takes 2 s
+                execution_timeout=job.limits.cell,
+                start_timeout=START,
+                on_cell_execute=entered,
+                on_cell_executed=left,
+            )
+            outcome.text = notebook.clean(nb)
+            if log.exists():
+                outcome.opened = sorted(set(log.read_text("utf-8").split("\n")[:-1]))
+        except PapermillExecutionError as error:
+            short = error.ename.endswith("MemoryError")
+            outcome.state = "out of memory" if short else "cell error"
+            outcome.failure = _report(current, f"{error.ename}: {error.evalue}")
+        except Exception as error:
+            name, said = type(error).__name__, f"{type(error).__name__}: {error}"
+            if late.is_set():
+                outcome.state = "notebook timeout"
+                said = f"the limit of {job.limits.whole:g} s for a whole notebook was reached"
+            elif name == "CellTimeoutError":
+                outcome.state = "cell timeout"
+                said = f"{name}: the limit of {job.limits.cell:g} s for a cell was reached"
+            elif name == "DeadKernelError":
+                outcome.state = "kernel died"
+            else:
+                outcome.state = "cell error" if current else "never run"
+            outcome.failure = _report(current, said)
+        timer.cancel()
+        for manager in managers:
+            MANAGERS.remove(manager)
+        if outcome.state != "ok" and output.exists():
+            outcome.text = output.read_text(encoding="utf-8")
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+def _manager(job: Job, log: Path, managers: list) -> type:
+    """A class of kernel managers that notes its kernels, and has each kernel start the trace."""
+    from jupyter_client.manager import AsyncKernelManager
 
     class RecordedKernelManager(AsyncKernelManager):
         transport_encryption = "auto"
 
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
-            run.kernels.append(self)
+            managers.append(self)
+            MANAGERS.append(self)
 
         def format_kernel_cmd(self, extra_arguments=None):
             # ipykernel logs to the terminal that it was asked to stop; errors reach us as messages.
             own = []
             if self.ipykernel:
-                call = (str(log.resolve()), str(Path.cwd()), run.limits.memory)
+                call = (str(log), str(job.root.resolve()), job.limits.memory)
                 code = f"__import__('runpy').run_path({str(TRACE)!r})['start'](*{call!r})"
                 own = ["--log-level=50", f"--IPKernelApp.code_to_run={code}"]
             return super().format_kernel_cmd([*(extra_arguments or []), *own])
 
-    current, late = {}, threading.Event()
-
-    def entered(cell, cell_index):
-        current.update(cell=cell, number=cell_index + 1)
-
-    def left(cell, cell_index, execute_reply):
-        run.done += execute_reply["content"]["status"] == "ok"
-
-    def too_late():
-        late.set()
-        kill_kernels(run.kernels)
-
-    run.started, run.failure, run.done = time.monotonic(), "", 0
-    run.state = "running"
-    timer = threading.Timer(run.limits.whole, too_late)
-    timer.daemon = True
-    timer.start()
-    state = "ok"
-    try:
-        bad.parent.mkdir(parents=True, exist_ok=True)
-        log.unlink(missing_ok=True)
-        cells = notebook.code_cells(nbformat.read(run.source, as_version=4))
-        run.cells = len(cells) + bool(run.parameters)
-        nb = papermill.execute_notebook(
-            str(run.source),
-            str(bad),
-            parameters=run.parameters,
-            progress_bar=False,
-            request_save_on_cell_execute=False,
-            resources={"metadata": {"path": str(run.source.parent.resolve())}},
-            kernel_manager_class=RecordedKernelManager,
-            record_timing=False,
-            shutdown_kernel="immediate",  # tearing TensorFlow down politely takes 2 s
-            execution_timeout=run.limits.cell,
-            start_timeout=START,
-            on_cell_execute=entered,
-            on_cell_executed=left,
-        )
-        notebook.write(notebook.clean(nb), run.output)
-        bad.unlink()
-        run.opened = sorted(set(log.read_text("utf-8").split("\n")[:-1])) if log.exists() else []
-    except PapermillExecutionError as error:
-        state = "out of memory" if error.ename.endswith("MemoryError") else "cell error"
-        run.failure = _report(current, f"{error.ename}: {error.evalue}")
-    except Exception as error:
-        name = type(error).__name__
-        state = {"DeadKernelError": "kernel died", "CellTimeoutError": "cell timeout"}.get(name)
-        if late.is_set():
-            state = "notebook timeout"
-            error = f"the limit of {run.limits.whole:g} s for a whole notebook was reached"
-        elif state == "cell timeout":
-            error = f"the limit of {run.limits.cell:g} s for a cell was reached"
-        elif state is None:
-            state = "cell error" if current else "never run"
-        run.failure = _report(current, f"{name}: {error}" if state != "notebook timeout" else error)
-    timer.cancel()
-    log.unlink(missing_ok=True)
-    run.seconds = time.monotonic() - run.started
-    run.state = state
+    return RecordedKernelManager
 
 
-def kill_kernels(managers):
+def kill_kernels(managers: list = MANAGERS) -> None:
     """Kill the kernels, with whatever they have started, that these managers still have."""
-    for manager in managers:
+    for manager in list(managers):
         process = getattr(manager.provisioner, "process", None)
         if process is not None and process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
@@ -193,7 +173,7 @@ def kill_kernels(managers):
                     process.kill()
 
 
-def _report(current, error):
+def _report(current: dict, error: str) -> str:
     if not current:
         return f"before its first cell: {error}"
     source = "\n".join(f"    | {line}" for line in current["cell"].source.splitlines())

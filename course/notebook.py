@@ -4,9 +4,11 @@ import ast
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -15,7 +17,7 @@ class UsageError(Exception):
     """A request that cannot be met; the message is one sentence for the person who typed it."""
 
 
-def select(folder, only=""):
+def select(folder: Path, only: str = "") -> list[Path]:
     """The notebooks of `folder` whose name starts with `only` (its number will do), in order.
 
     Raises UsageError naming the known ones where there is none.
@@ -28,7 +30,7 @@ def select(folder, only=""):
     return chosen
 
 
-def parameters_for(notebooks, wanted):
+def parameters_for(notebooks: list[Path], wanted: dict[str, str]) -> dict[Path, dict]:
     """Which of the `wanted` {name: text} each notebook gets: {path: {name: value}}.
 
     A notebook gets those that its cell tagged `parameters` sets. Raises UsageError for one that
@@ -50,7 +52,7 @@ def parameters_for(notebooks, wanted):
     }
 
 
-def _defaults(path):
+def _defaults(path: Path) -> dict[str, object]:
     import papermill
 
     try:
@@ -60,7 +62,7 @@ def _defaults(path):
     return {name: ast.literal_eval(found[name]["default"]) for name in found}
 
 
-def _value(name, text, default):
+def _value(name: str, text: str, default: object) -> object:
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -72,12 +74,17 @@ def _value(name, text, default):
     return value
 
 
-def code_cells(nb):
+def shown(parameters: dict[str, object]) -> dict[str, str]:
+    """The parameters as text, {name: repr}."""
+    return {name: repr(value) for name, value in parameters.items()}
+
+
+def code_cells(nb: NotebookNode) -> list[NotebookNode]:
     """The cells of `nb` that are executed, in order."""
     return [cell for cell in nb.cells if cell.cell_type == "code"]
 
 
-def clean(nb):
+def clean(nb: NotebookNode) -> str:
     """The text of `nb`'s file, less what differs by nature between runs and machines."""
     for key in ("papermill", "widgets"):
         nb.metadata.pop(key, None)
@@ -93,7 +100,7 @@ def clean(nb):
     return nbformat.writes(nb).rstrip("\n") + "\n"
 
 
-def _joined(outputs):
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Outputs with each stream's pieces in one, where the first was: kernels cut them by time.
 
     A line is what its last carriage return leaves of it. (nbclient's own joining takes hours for
@@ -118,7 +125,7 @@ def _joined(outputs):
     return joined
 
 
-def write(text, path):
+def write(text: str, path: Path) -> None:
     """Write `text` to `path` whole or not at all; a file that says the same is left alone."""
     path = Path(path)
     if path.exists() and path.read_text(encoding="utf-8") == text:
@@ -134,7 +141,7 @@ def write(text, path):
         raise
 
 
-def accept(executed, committed, show=False):
+def accept(executed: Path, committed: Path, show: bool = False) -> None:
     """Take the outputs of the file `executed` over into `committed`, which keeps its prose.
 
     Where all agree within the tolerance, and the file is in its clean form, not a byte changes.
@@ -160,23 +167,22 @@ def accept(executed, committed, show=False):
 
 
 @contextlib.contextmanager
-def locked(build):
+def locked(build: Path) -> Iterator[None]:
     """Hold `build` for one run; raises UsageError where another holds it, or it is no folder."""
     try:
         build.mkdir(parents=True, exist_ok=True)
-        with open(build / ".lock", "w", encoding="utf-8") as lock:
-            try:
-                import fcntl
-
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except ImportError:
-                pass  # Windows: two runs at once are not prevented
-            except OSError:
-                raise UsageError(
-                    f"Another run is at work in {build}/; wait for it to end."
-                ) from None
-            yield
-    except PermissionError as error:
-        raise UsageError(f"{build}/ cannot be written to: {error.strerror}.") from None
+        lock = open(build / ".lock", "w", encoding="utf-8")  # noqa: SIM115
     except FileExistsError:
         raise UsageError(f"{build} is a file and not a folder; move it away.") from None
+    except OSError as error:
+        raise UsageError(f"{build}/ cannot be written to: {error.strerror}.") from None
+    with lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass  # Windows: two runs at once are not prevented
+        except OSError:
+            raise UsageError(f"Another run is at work in {build}/; wait for it to end.") from None
+        yield

@@ -8,27 +8,29 @@ import os
 import sys
 
 
-def start(log, root, memory=0):
+def start(log: str, root: str, memory: int = 0) -> None:
     """Append each file under `root` that is opened from now on to `log`, one path a line.
 
-    Left out are environments, hidden folders and the log's own. `memory` (MB) limits the kernel's
-    address space, where the system can; 0 does not.
+    Left out are environments, hidden folders and what the kernel itself has written. `memory` (MB)
+    limits the kernel's address space, where the system can; 0 does not.
     """
-    root, own = os.path.realpath(root) + os.sep, os.path.dirname(os.path.realpath(log)) + os.sep
-    left_out = (own, os.path.realpath(sys.prefix) + os.sep)
+    root, prefix = os.path.realpath(root) + os.sep, os.path.realpath(sys.prefix) + os.sep
     out = open(log, "a", buffering=1, encoding="utf-8")  # noqa: SIM115 (for the kernel's life)
     seen = set()
 
     def note(event, arguments):
         if event != "open" or not isinstance(arguments[0], (str, bytes)):
             return
-        mode = arguments[1] or "r"
-        path = os.path.realpath(os.fsdecode(arguments[0]))
-        if path in seen or not path.startswith(root) or path.startswith(left_out):
+        name = os.fsdecode(arguments[0])
+        if name.startswith(sys.prefix):
+            return  # thousands: not worth resolving each
+        path = os.path.realpath(name)
+        if path in seen or not path.startswith(root) or path.startswith(prefix):
             return
         seen.add(path)
         inside = path[len(root) :]
-        if any(c in mode for c in "wax+") or inside.startswith(".") or f"{os.sep}." in inside:
+        written = any(c in (arguments[1] or "r") for c in "wax+")
+        if written or inside.startswith(".") or f"{os.sep}." in inside:
             return
         if "__pycache__" in inside:
             try:

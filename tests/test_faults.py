@@ -103,6 +103,33 @@ def test_a_build_that_is_no_folder_is_refused_in_a_sentence(folder, capsys):
     assert "is a file and not a folder; move it away." in capsys.readouterr().err
 
 
+def test_a_notebook_without_parameters_takes_none(folder, capsys):
+    path = add(folder, "01-fine", "print(1)")
+    before = path.read_bytes()
+    assert main(folder, "--params", "seed=1") == 2
+    assert capsys.readouterr().err == (
+        "There is no parameter 'seed' here; the known ones are: none.\n"
+    )
+    assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(
+    not shutil.which("mount") or os.getuid() != 0, reason="a read-only disk takes root"
+)
+def test_a_build_that_cannot_be_written_is_refused_in_a_sentence(folder, capsys):
+    path = add(folder, "01-fine", "print(1)")
+    before, build = path.read_bytes(), folder / "build"
+    build.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", build]).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        assert main(folder) == 2
+    finally:
+        subprocess.run(["umount", str(build)], check=True)
+    assert capsys.readouterr().err == f"{build}/ cannot be written to: Read-only file system.\n"
+    assert path.read_bytes() == before
+
+
 @pytest.mark.skipif(
     not shutil.which("mount") or os.getuid() != 0, reason="mounting a small disk takes root"
 )

@@ -1,6 +1,5 @@
 """The runner, with real kernels: what fails, what stays, what is refused, what is left behind."""
 
-import json
 import os
 import shutil
 import signal
@@ -14,6 +13,7 @@ import psutil
 import pytest
 
 from course import notebook, run
+from course.execute import Job
 
 BROKEN = Path(__file__).resolve().parent / "broken"
 
@@ -158,12 +158,35 @@ def test_an_interrupt_leaves_no_kernel_and_no_change(folder, sent):
     assert path.read_bytes() == before
 
 
-def test_longest_first_by_the_last_run(tmp_path):
-    paths = [tmp_path / f"{n}.ipynb" for n in ("01-a", "02-b", "03-c")]
-    assert run.order(paths, tmp_path) == paths[::-1]
+def test_longest_first_by_the_last_run_and_what_is_unknown_by_its_size(folder):
+    names = ["01-a", "02-b", "03-c", "04-d"]
+    paths = [add(folder, name, "1" * (10 - number)) for number, name in enumerate(names)]
+    runs = [run.Run(Job(path, folder), folder / path.name, path.stem) for path in paths]
+
+    def order(known):
+        return [one.name for one in run.longest_first(runs, known, folder)]
+
+    assert order({}) == names
     known = {"01-a.ipynb": {"seconds": 3}, "03-c.ipynb": {"seconds": 5}}
-    (tmp_path / "cache.json").write_text(json.dumps(known), encoding="utf-8")
-    assert [path.stem for path in run.order(paths, tmp_path)] == ["02-b", "03-c", "01-a"]
+    assert order(known) == ["02-b", "04-d", "03-c", "01-a"]
+
+
+def test_a_folder_of_foreign_notebooks(tmp_path):
+    """Two notebooks of another project, no lock, no helpers: executed, accepted, checked."""
+    (tmp_path / "notebooks").mkdir()
+    path = add(tmp_path, "Intro", "from math import pi\n\npi")
+    add(tmp_path, "a second one", "n = 3\nprint(n)")
+    where = ["--notebooks", "notebooks", "--build", "build"]
+    command = [sys.executable, "-m", "course.run", *where]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["build", "notebooks"]
+    check = [sys.executable, "-m", "pytest", "-p", "course.replay", "-p", "no:cacheprovider"]
+    check += ["--nbval", "--nbval-artefacts", "build", "notebooks"]
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
+    assert "2 passed" in done.stdout
+    path.write_text(path.read_text("utf-8").replace("3.14159", "3.15159"), encoding="utf-8")
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
+    assert "1 failed, 1 passed" in done.stdout
 
 
 def test_a_write_that_fails_leaves_the_file(tmp_path, monkeypatch):

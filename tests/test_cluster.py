@@ -1,0 +1,234 @@
+"""Notebooks on a Dask cluster, and sweeps there and on threads: the same; what goes wrong, said."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+from test_faults import states
+from test_run import add, main, texts
+
+from course import sweep
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with POSIX signals")
+
+
+class Cluster:
+    """A scheduler and workers as processes of their own, as a cluster has them."""
+
+    def __init__(self, folder):
+        self.folder, self.started = folder, []
+        self.address = f"tcp://127.0.0.1:{9000 + os.getpid() % 20000}"
+        self.scheduler = self.start("scheduler", "--port", self.address.rpartition(":")[2])
+
+    def start(self, kind, *arguments, env=()):
+        command = [sys.executable, "-m", "distributed.cli.dask_" + kind, *arguments]
+        if kind == "scheduler":
+            command += ["--no-dashboard"]
+        log = open(self.folder / f"{kind}.log", "a")  # noqa: SIM115
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env={**os.environ, **dict(env)}, cwd=self.folder
+        )
+        self.started.append(process)
+        return process
+
+    def worker(self, **env):
+        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory"]
+        return self.start("worker", self.address, *options, str(self.folder), env=env.items())
+
+    def wait_for(self, workers):
+        from distributed import Client
+
+        with Client(self.address, timeout=30) as client:
+            client.wait_for_workers(workers, timeout=30)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    made = Cluster(tmp_path)
+    yield made
+    for process in reversed(made.started):
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    root = tmp_path / "project"
+    (root / "notebooks").mkdir(parents=True)
+    monkeypatch.chdir(root)
+    return root
+
+
+def kernels():
+    every = (process for process in psutil.process_iter(["cmdline"]))
+    found = [p for p in every if "ipykernel_launcher" in " ".join(p.info["cmdline"] or [])]
+    return {process.pid for process in found}
+
+
+def test_a_cluster_leaves_what_threads_leave(folder, cluster):
+    cluster.worker(), cluster.worker()
+    add(folder, "01-fine", "print(1)")
+    add(folder, "02-raises", "1 / 0")
+    cluster.wait_for(2)
+    assert main(folder, "--keep") == 1
+    left = {p: p.read_bytes() for p in (folder / "build").rglob("*.ipynb")}
+    assert main(folder, "--keep", "--force", "--scheduler", cluster.address) == 1
+    assert states(folder) == {"01-fine.ipynb": "ok", "02-raises.ipynb": "cell error"}
+    assert {p: p.read_bytes() for p in left if "failed" not in p.parts} == {
+        p: text for p, text in left.items() if "failed" not in p.parts
+    }
+    assert not kernels()
+
+
+def sweep_of(folder, *arguments):
+    where = ["--notebooks", str(folder / "notebooks"), "--build", str(folder / "build")]
+    return sweep.main([*where, "--only", "01", *arguments])
+
+
+def test_a_sweep_is_the_same_table_on_a_cluster_and_on_threads(folder, cluster, capsys):
+    cluster.worker(), cluster.worker()
+    add(
+        folder,
+        "01-odd",
+        "print(f'✓ half of it: {seed / 2}\\n✓ a word: no\\n✓ one: 1')\nassert seed != 2",
+        parameters="seed = 1\nrate = 0.5",
+    )
+    cluster.wait_for(2)
+    table = folder / "build" / "sweep" / "01-odd" / "table.csv"
+    assert sweep_of(folder, "seed=0:4") == 1
+    printed = capsys.readouterr()
+    assert "table.csv has 4 rows; figure.png shows the 1 numbers that vary." in printed.out
+    assert "seed=2.ipynb failed (cell error) in cell 3:" in printed.err
+    threads = table.read_text(encoding="utf-8")
+    rows = list(csv.reader(threads.splitlines()))
+    assert rows[0] == ["seed", "state", "cell-1: half of it", "cell-1: one"]
+    assert rows[1:] == [
+        ["0", "ok", "0.0", "1.0"],
+        ["1", "ok", "0.5", "1.0"],
+        ["2", "cell error", "", ""],
+        ["3", "ok", "1.5", "1.0"],
+    ]
+    assert table.with_name("figure.png").read_bytes().startswith(b"\x89PNG")
+    assert sweep_of(folder, "seed=0:4", "--force", "--scheduler", cluster.address) == 1
+    assert table.read_text(encoding="utf-8") == threads
+    assert sweep_of(folder, "seed=0,1", "rate=0.5,0.7") == 0
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("grid", "sentence"),
+    [
+        ([], "A sweep takes one notebook and a grid: make sweep ONLY=05 seed=0:20."),
+        (["seed=3:3"], "A grid is written 0:20, 0:20:5 or 0.1,0.2, not '3:3'."),
+        (["seed=1,,2"], "A grid is written 0:20, 0:20:5 or 0.1,0.2, not '1,,2'."),
+        (["sead=1"], "There is no parameter 'sead' here; the known ones are: seed."),
+        (["seed=1.5"], "The parameter 'seed' takes a value of type int, not '1.5'."),
+    ],
+)
+def test_a_wrong_grid_is_refused_in_one_sentence(folder, capsys, grid, sentence):
+    add(folder, "01-odd", "print(seed)", parameters="seed = 1")
+    assert sweep_of(folder, *grid) == 2
+    assert capsys.readouterr().err == sentence + "\n"
+
+
+def test_a_killed_workers_notebook_is_executed_again_elsewhere(folder, cluster):
+    first = cluster.worker()
+    add(folder, "01-slow", "import time\n\nopen('begun', 'a').write('x')\ntime.sleep(4)\nprint(1)")
+    cluster.wait_for(1)
+    result = []
+    arguments = ["--scheduler", cluster.address]
+    thread = threading.Thread(
+        target=lambda: result.append(run_apart(folder, *arguments).wait(90)), daemon=True
+    )
+    thread.start()
+    begun = folder / "notebooks" / "begun"
+    deadline = time.monotonic() + 40
+    while not begun.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    first.kill()
+    cluster.worker()
+    thread.join(90)
+    assert result == [0]
+    assert begun.read_text() == "xx"
+    assert states(folder) == {"01-slow.ipynb": "ok"}
+    assert texts(folder / "build" / "01-slow.ipynb") == ["1\n"]
+    gone(kernels)
+
+
+def run_apart(folder, *arguments):
+    where = ["--notebooks", str(folder / "notebooks"), "--build", str(folder / "build")]
+    command = [sys.executable, "-m", "course.run", *where, *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def gone(processes, seconds=10):
+    deadline = time.monotonic() + seconds
+    while processes() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not processes()
+
+
+@pytest.mark.parametrize("fault", ["scheduler gone", "interrupt"])
+def test_no_kernel_is_left_when_a_cluster_is(folder, cluster, fault):
+    worker = cluster.worker()
+    path = add(folder, "01-slow", "import time\n\nopen('begun', 'w').close()\ntime.sleep(60)")
+    before = path.read_bytes()
+    cluster.wait_for(1)
+    process = run_apart(folder, "--scheduler", cluster.address)
+    deadline = time.monotonic() + 40
+    while not (folder / "notebooks" / "begun").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    started = time.monotonic()
+    if fault == "interrupt":
+        process.send_signal(signal.SIGINT)
+    else:
+        cluster.scheduler.kill()
+    printed, errors = process.communicate(timeout=30)
+    assert time.monotonic() - started < 10
+    if fault == "interrupt":
+        assert process.returncode == 130, errors
+        assert states(folder) == {"01-slow.ipynb": "interrupted"}
+    else:
+        assert process.returncode == 1, errors
+        assert states(folder) == {"01-slow.ipynb": "never run"}
+        assert f"the scheduler {cluster.address} is gone" in errors
+        worker.kill()
+    assert path.read_bytes() == before
+    gone(kernels)
+
+
+def test_no_scheduler_is_a_sentence(folder, capsys):
+    add(folder, "01-fine", "print(1)")
+    assert main(folder, "--scheduler", "tcp://127.0.0.1:9") == 2
+    assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_worker_without_the_package_is_a_sentence(folder, cluster, capsys):
+    (folder / "elsewhere" / "course").mkdir(parents=True)
+    (folder / "elsewhere" / "course" / "__init__.py").write_text("raise ImportError('no course')")
+    cluster.worker(PYTHONPATH=str(folder / "elsewhere"))
+    add(folder, "01-fine", "print(1)")
+    cluster.wait_for(1)
+    assert main(folder, "--scheduler", cluster.address) == 2
+    assert "cannot run this project" in capsys.readouterr().err
+
+
+def test_what_a_worker_lacks_is_a_sentence(folder):
+    from course import cache, cluster
+
+    table = folder / "table.csv"
+    table.write_text("x\n", encoding="utf-8")
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
+    pins, files = {"numpy": cluster.packages()["numpy"]}, {str(table): cache.fingerprint(table)}
+    assert cluster.lacks(version, pins, files) == ""
+    assert cluster.lacks("3.0.0", pins, files).endswith("and here is 3.0.0")
+    assert "has numpy" in cluster.lacks(version, {"numpy": "0.1"}, files)
+    assert "has cobol not at all" in cluster.lacks(version, {"cobol": "1"}, files)
+    assert cluster.lacks(version, pins, {str(table): "0"}) == f"has not the same {table}"
+    assert cluster.lacks(version, pins, {f"{table}.gz": "0"}) == f"has no {table}.gz"
