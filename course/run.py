@@ -118,8 +118,9 @@ def _finish(run: Run, future: Future) -> None:
     except Exception as error:  # execute raises nothing itself: its worker was lost
         run.outcome = Outcome("kernel died", f"with its worker: {type(error).__name__}: {error}")
         return
-    path = run.output if run.outcome.state == "ok" else run.output.parent / "failed" / run.name
-    path = path.with_suffix(".ipynb")
+    path = run.output
+    if run.outcome.state != "ok":
+        path = path.parent / "failed" / path.name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if run.outcome.text:

@@ -69,9 +69,7 @@ def figure(
         axes.plot(where, [numbers[place][claim] for place in have], "o", color="black", ms=3)
         axes.set_title(claim if len(claim) < 50 else claim[:49] + "…", fontsize=8)
         axes.set_xlabel("row of the table" if several else name, fontsize=8)
-    with io.BytesIO() as picture:
-        drawing.savefig(picture, format="png", dpi=100)
-        path.write_bytes(picture.getvalue())
+    drawing.savefig(path, dpi=100)
     return len(varying)
 
 

@@ -65,10 +65,11 @@ def folder(tmp_path, monkeypatch):
     return root
 
 
-def kernels():
-    every = (process for process in psutil.process_iter(["cmdline"]))
-    found = [p for p in every if "ipykernel_launcher" in " ".join(p.info["cmdline"] or [])]
-    return {process.pid for process in found}
+def kernels(folder):
+    """The kernels at work in this project, whoever started them; other tests have theirs."""
+    every = (process.info for process in psutil.process_iter(["pid", "cmdline", "cwd"]))
+    here = (info for info in every if str(info["cwd"]).startswith(str(folder)))
+    return {i["pid"] for i in here if "ipykernel_launcher" in " ".join(i["cmdline"] or [])}
 
 
 def test_a_cluster_leaves_what_threads_leave(folder, cluster):
@@ -83,7 +84,7 @@ def test_a_cluster_leaves_what_threads_leave(folder, cluster):
     assert {p: p.read_bytes() for p in left if "failed" not in p.parts} == {
         p: text for p, text in left.items() if "failed" not in p.parts
     }
-    assert not kernels()
+    assert not kernels(folder)
 
 
 def sweep_of(folder, *arguments):
@@ -158,7 +159,7 @@ def test_a_killed_workers_notebook_is_executed_again_elsewhere(folder, cluster):
     assert begun.read_text() == "xx"
     assert states(folder) == {"01-slow.ipynb": "ok"}
     assert texts(folder / "build" / "01-slow.ipynb") == ["1\n"]
-    gone(kernels)
+    gone(lambda: kernels(folder))
 
 
 def run_apart(folder, *arguments):
@@ -184,6 +185,7 @@ def test_no_kernel_is_left_when_a_cluster_is(folder, cluster, fault):
     deadline = time.monotonic() + 40
     while not (folder / "notebooks" / "begun").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert kernels(folder)
     started = time.monotonic()
     if fault == "interrupt":
         process.send_signal(signal.SIGINT)
@@ -200,7 +202,7 @@ def test_no_kernel_is_left_when_a_cluster_is(folder, cluster, fault):
         assert f"the scheduler {cluster.address} is gone" in errors
         worker.kill()
     assert path.read_bytes() == before
-    gone(kernels)
+    gone(lambda: kernels(folder))
 
 
 def test_no_scheduler_is_a_sentence(folder, capsys):
