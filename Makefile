@@ -21,8 +21,7 @@ help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo 'Options of run-all: ONLY=05  DATA=table.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  TORCH_INDEX=<address of the CPU wheels>'
 
-OPTIONS = --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain)
-RUN = $(PY) -m course.run $(OPTIONS)
+RUN = $(PY) -m course.run --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain)
 # What is typed beside a sweep's options, such as seed=0:20, is its grid.
 GRID = $(filter-out ONLY=% DATA=% PARAMS=% SCHEDULER=% WORKERS=% FORCE=% EXPLAIN=% PYTHON=% TORCH_INDEX=%,$(MAKEOVERRIDES))
 NBVAL := --nbval --nbval-artefacts build
@@ -38,7 +37,7 @@ accept: $(READY) ## Show how the outputs differ from the committed ones, and rep
 	@$(RUN) --differences
 
 sweep: $(READY) ## One notebook over a grid of parameters: make sweep ONLY=05 seed=0:20
-	@$(PY) -m course.sweep $(OPTIONS) -- $(GRID)
+	@$(RUN) --sweep $(GRID)
 
 test: $(READY) ## Lint, unit tests, and every committed output against one execution
 	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check .
@@ -62,9 +61,11 @@ figure: $(READY) ## Copy notebook 3's contour figure to docs/, for the README
 evidence: $(READY) ## Compute problem 5's forty splits again: data/evidence_*.csv (minutes)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -c 'from helpers import evidence; evidence.write()'
 
-bench: $(READY) ## Time the net and the sparse layer against other implementations (minutes)
+bench: $(READY) ## Time the engine, the net and the sparse layer against others (half an hour)
 	@$(PIP) --target build/bench-peer --upgrade transformers==5.23.0
+	@$(PIP) --target build/bench-nbmake --upgrade --no-deps nbmake==1.5.5
 	@$(PY) tests/bench.py
+	@$(PY) tests/bench_engine.py
 
 clean: ## Delete .venv and build
 	@rm -rf .venv build

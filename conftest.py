@@ -1,7 +1,9 @@
 """nbval's kernels get the environment in which the committed outputs were made."""
 
-from course import set_kernel_env
+import os
 
-set_kernel_env()
+from course import KERNEL_ENV
+
+os.environ.update(KERNEL_ENV)
 pytest_plugins = ["course.replay"]
 collect_ignore = ["tests/broken"]

@@ -1,7 +1,5 @@
 """Executes, caches, compares and accepts notebooks as files; knows nothing of what is in them."""
 
-import os
-
 # What makes a kernel's outputs repeat bit for bit, and keeps TensorFlow's log out of them.
 KERNEL_ENV = {
     "OMP_NUM_THREADS": "1",
@@ -11,8 +9,3 @@ KERNEL_ENV = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
 }
-
-
-def set_kernel_env() -> None:
-    """Let every kernel that this process starts inherit KERNEL_ENV."""
-    os.environ.update(KERNEL_ENV)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -19,59 +20,51 @@ def fingerprint(path: Path | str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-def _source(path: Path) -> str:
-    """A hash of a notebook's code cells; its prose and outputs are not executed."""
-    cells = notebook.code_cells(nbformat.read(path, as_version=4))
-    code = [[cell.source, cell.metadata.get("tags")] for cell in cells]
-    return hashlib.sha256(json.dumps(code).encode()).hexdigest()
-
-
-def why_run(job: Job, output: Path, known: dict | None, lock: Path) -> str:
-    """Why the artefact `output` cannot stand for a job, in a few words; "" where it can.
-
-    `known` is what `read` says of that artefact, None where that is nothing.
-    """
-    if known is None:
-        return "it has not been executed before"
+def made_of(job: Job, files: Iterable[str]) -> dict[str, str]:
+    """{ingredient: its mark} of all that the artefact of a job depends on."""
     try:
-        if known["cells"] != _source(job.source):
-            return "its code cells have changed"
-    except Exception:
-        return "it cannot be read"
-    if known["parameters"] != notebook.shown(job.parameters):
-        return "its parameters have changed"
-    if known["python"] != platform.python_version():
-        return f"Python is {platform.python_version()}, and it was {known['python']}"
-    if known["lock"] != fingerprint(lock):
-        return f"{lock.name} has changed"
-    if known["output"] != fingerprint(output):
-        return f"{output} is not what it left"
-    changed = [path for path, was in known["files"].items() if fingerprint(path) != was]
-    return f"{', '.join(sorted(changed))} has changed" if changed else ""
-
-
-def made_of(job: Job, outcome: Outcome, output: Path, lock: Path) -> dict:
-    """What a job that ended well was made of, for `why_run`."""
-    root = job.root.resolve()
-    files = [path for path in map(Path, outcome.opened) if path.resolve() != job.source.resolve()]
-    names = [str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in files]
-    named = [v for v in job.parameters.values() if isinstance(v, str) and v and Path(v).is_file()]
+        cells = notebook.code_cells(nbformat.read(job.source, as_version=4))
+        code = json.dumps([[cell.source, cell.metadata.get("tags")] for cell in cells])
+    except Exception as error:  # to execute it will say what is wrong
+        code = str(error)
     return {
-        "cells": _source(job.source),
-        "parameters": notebook.shown(job.parameters),
-        "python": platform.python_version(),
-        "lock": fingerprint(lock),
-        "output": fingerprint(output),
-        "files": {name: fingerprint(name) for name in [*names, *named]},
-        "seconds": round(outcome.seconds, 1),
-        "count": outcome.cells,
+        "the code of its cells": hashlib.sha256(code.encode()).hexdigest(),
+        "the choice of its parameters": repr(job.parameters),
+        "the version of Python": platform.python_version(),
+        **{name: fingerprint(name) for name in files},
     }
 
 
+def entry(job: Job, outcome: Outcome, others: Iterable[Path]) -> dict:
+    """What is kept of a job that ended well: its ingredients, `others` are files too, its length.
+
+    Files are named from the project's folder; the notebook itself is none, its cells count.
+    """
+    root, source = job.root.resolve(), job.source.resolve()
+    read = [path for path in map(Path, outcome.opened) if path.resolve() != source]
+    named = [path for v in job.parameters.values() if (path := Path(str(v))).is_file()]
+    files = [*(p.relative_to(root) if p.is_relative_to(root) else p for p in read), *named, *others]
+    made = made_of(job, map(str, files))
+    sizes = {"seconds": round(outcome.seconds, 1), "cells": outcome.cells}
+    return {"made of": made, "files": [*map(str, files)], **sizes}
+
+
+def why_run(job: Job, known: dict | None) -> str:
+    """Why a job must be executed though there is an entry of it; "" where it need not."""
+    if known is None:
+        return "it has not been executed before"
+    now = made_of(job, known["files"])
+    changed = [name for name, mark in known["made of"].items() if now[name] != mark]
+    return f"{', '.join(changed)} has changed" if changed else ""
+
+
 def read(build: Path) -> dict[str, dict]:
-    """{artefact: what it was made of}; empty where nothing readable is there."""
+    """{artefact: its entry}; empty where nothing readable is there."""
     try:
         known = json.loads((build / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
+    entries = known.items() if isinstance(known, dict) else []
+    return {
+        name: entry for name, entry in entries if isinstance(entry, dict) and "made of" in entry
+    }

@@ -2,13 +2,13 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from platform import python_version
 
 from course import cache
-from course.execute import Job
+from course.execute import Job, Pool, kill_kernels
 from course.notebook import UsageError
 
 
@@ -22,12 +22,10 @@ def project_files(root: Path) -> list[Path]:
     """The project's files; environments, hidden, built and compiled ones are none."""
     files = []
     for path in sorted(root.iterdir()):
-        if path.name.startswith(".") or path.name in ("build", "__pycache__"):
-            continue
-        if path.is_dir() and not (path / "pyvenv.cfg").exists():
-            files += project_files(path)
-        elif path.is_file():
+        if path.is_file() and not path.name.startswith("."):
             files.append(path)
+        elif path.is_dir() and path.name not in ("build", "__pycache__") and path.name[0] != ".":
+            files += [] if (path / "pyvenv.cfg").exists() else project_files(path)
     return files
 
 
@@ -46,10 +44,8 @@ def lacks(python: str, pinned: dict[str, str], files: dict[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def connected(
-    address: str, jobs: list[Job], lock: Path
-) -> Iterator[tuple["distributed.Client", Callable[[], str]]]:  # noqa: F821
-    """A client of the cluster, and what says whether the scheduler is still there.
+def connected(address: str, jobs: list[Job], lock: Path) -> Iterator[Pool]:
+    """The cluster's worker threads.
 
     Raises UsageError, one sentence, where the scheduler does not answer, or where a worker has not
     the packages that the lock names or the files of the project.
@@ -61,7 +57,8 @@ def connected(
     except (OSError, ValueError) as error:
         raise UsageError(f"No Dask scheduler answers at {address} ({error}).") from None
     with client:
-        if not client.nthreads():
+        slots = sum(client.nthreads().values())
+        if not slots:
             raise UsageError(f"The Dask scheduler at {address} has no workers; start some.")
         text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
         names = {line.split("==")[0] for line in text.splitlines()}
@@ -72,15 +69,13 @@ def connected(
         try:
             found = client.run(lacks, python_version(), pinned, files)
         except Exception as error:
-            raise UsageError(
-                f"A worker of {address} cannot run this project ({error}); give it the same "
-                "environment and folder."
-            ) from None
+            found = {address: f"cannot run this project ({error})"}
         for worker, sentence in found.items():
             if sentence:
-                raise UsageError(f"The worker {worker} {sentence}; give it the same.")
+                advice = "give it the same environment and folder"
+                raise UsageError(f"The worker {worker} {sentence}; {advice}.")
 
-        def trouble():
+        def trouble() -> str:
             return "" if client.status == "running" else f"the scheduler {address} is gone"
 
-        yield client, trouble
+        yield Pool(client.get_executor(), slots, lambda: client.run(kill_kernels), trouble)

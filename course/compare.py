@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 import numpy as np
 from nbformat import NotebookNode
 
-from course.notebook import WIDGET, code_cells
+from course import notebook
 
 # A number that stands by itself: not part of a word, of a colour such as #0072B2, or of 1.2.3.
 NUMBER = re.compile(r"(?<![\w.#])[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])(?!\.\d)")
-IMAGES = ("image/png", "image/jpeg")
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,14 @@ def differences(
     """
     tolerance = tolerance or Tolerance()
     want, have = _flat(expected), _flat(got)
-    kinds, found = [kind for kind, _ in want], [kind for kind, _ in have]
-    if kinds != found:
-        return [Difference(_other_kinds(kinds, found, have))], 0.0
+    if [kind for kind, _ in want] != [kind for kind, _ in have]:
+        return [Difference(_other_kinds(want, have))], 0.0
     result, deviation = [], 0.0
     for (kind, old), (_, new) in zip(want, have, strict=True):
-        if kind in IMAGES:
-            result += _pictures(old, new, tolerance)
+        if kind in ("image/png", "image/jpeg"):
+            pictures = b64decode(old), b64decode(new)
+            sentence = _pictures(*pictures, tolerance)
+            result += [Difference(sentence, pictures)] if sentence else []
         else:
             sentence, away = _texts(old, new, tolerance)
             deviation = max(deviation, away)
@@ -68,43 +69,36 @@ def differences(
 
 
 def _flat(outputs: Sequence[dict]) -> list[tuple[str, str]]:
-    """Outputs as a list of (kind, content), a stream's pieces joined, in the order of first use."""
-    flat, streams = [], {}
-    for output in outputs:
+    """Outputs as a list of (kind, content)."""
+    flat = []
+    for output in notebook.joined(outputs):
         if output["output_type"] == "stream":
-            if output["name"] not in streams:
-                streams[output["name"]] = len(flat)
-                flat.append([output["name"], ""])
-            flat[streams[output["name"]]][1] += "".join(output["text"])
+            flat.append((output["name"], output["text"]))
         elif output["output_type"] == "error":
-            flat.append(["error", f"{output['ename']}: {output['evalue']}"])
+            flat.append(("error", f"{output['ename']}: {output['evalue']}"))
         else:
             for mime, content in sorted(output["data"].items()):
-                if mime != WIDGET:
-                    text = content if isinstance(content, (str, list)) else _json(content)
-                    flat.append([mime, "".join(text)])
-    return [tuple(entry) for entry in flat]
+                if not isinstance(content, (str, list)):
+                    content = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
+                if mime != notebook.WIDGET:
+                    flat.append((mime, "".join(content)))
+    return flat
 
 
-def _json(content: object) -> str:
-    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
-
-
-def _other_kinds(kinds: list[str], found: list[str], have: list[tuple[str, str]]) -> str:
-    if not kinds:
-        return f"the committed cell has no output, and now there is {', '.join(found)}"
-    if not found:
-        return f"the output is gone; committed is {', '.join(kinds)}"
+def _other_kinds(want: list[tuple[str, str]], have: list[tuple[str, str]]) -> str:
+    kinds, found = (", ".join(kind for kind, _ in of) for of in (want, have))
+    if not want:
+        return f"the committed cell has no output, and now there is {found}"
+    if not have:
+        return f"the output is gone; committed is {kinds}"
     new = [f"{kind}: {text.strip()[:200]}" for kind, text in have if kind in ("stderr", "error")]
-    if new and not {"stderr", "error"} & set(kinds):
+    if new and "stderr" not in kinds and "error" not in kinds:
         return f"unexpected {new[0]}"
-    return f"other outputs: {', '.join(found)}, and committed are {', '.join(kinds)}"
+    return f"other outputs: {found}, and committed are {kinds}"
 
 
 def _texts(old: str, new: str, tolerance: Tolerance) -> tuple[str, float]:
     """("", largest deviation) if two texts agree; otherwise (a sentence, 0)."""
-    if old == new:
-        return "", 0.0
     deviation = 0.0
     old_lines, new_lines = old.splitlines(), new.splitlines()
     for number, (was, now) in enumerate(zip(old_lines, new_lines, strict=False), start=1):
@@ -134,27 +128,26 @@ def _away(a: str, b: str, tolerance: Tolerance) -> float | None:
     return away if away <= tolerance.atol + tolerance.rtol * abs(old) else None
 
 
-def _pictures(old: str, new: str, tolerance: Tolerance) -> list[Difference]:
+def _pictures(old: bytes, new: bytes, tolerance: Tolerance) -> str:
+    """What differs between two pictures, in a sentence, or ""."""
     if old == new:
-        return []
-    both = b64decode(old), b64decode(new)
+        return ""
     try:
-        was, now = (pixels(data) for data in both)
-    except Exception as error:
-        return [Difference(f"a picture cannot be decoded ({error})", both)]
+        was, now = pixels(old), pixels(new)
+    except OSError as error:
+        return f"a picture cannot be decoded ({error})"
     if was.shape != now.shape:
         sizes = [f"{height} × {width}" for height, width, _ in (was.shape, now.shape)]
-        return [Difference(f"a picture was {sizes[0]} pixels and is {sizes[1]}", both)]
+        return f"a picture was {sizes[0]} pixels and is {sizes[1]}"
     if np.ptp(now) == 0 and np.ptp(was) > 0:
-        return [Difference("a picture is blank", both)]
+        return "a picture is blank"
     rms = float(np.sqrt(np.mean((was - now) ** 2)))
-    if rms > tolerance.rms:
-        return [Difference(f"a picture differs by {rms:.3f} (RMS; {tolerance.rms:g} is let)", both)]
-    return []
+    limit = tolerance.rms
+    return f"a picture differs by {rms:.3f} (RMS; {limit:g} is let)" if rms > limit else ""
 
 
 def pixels(data: bytes) -> np.ndarray:
-    """A PNG's or JPEG's pixels, (height, width, 3), from 0 to 1, on white."""
+    """A picture's pixels, (height, width, 3), from 0 to 1, on white; OSError if it is none."""
     from PIL import Image
 
     picture = Image.open(io.BytesIO(data)).convert("RGBA")
@@ -167,57 +160,57 @@ def write_pictures(pictures: Sequence[bytes], stem: Path) -> list[Path]:
     from PIL import Image
 
     stem.parent.mkdir(parents=True, exist_ok=True)
-    names = []
-    for name, data in zip(["expected", "actual"], pictures, strict=True):
-        names.append(stem.with_name(f"{stem.name}-{name}.png"))
-        names[-1].write_bytes(data)
+    names = [Path(f"{stem}-{name}.png") for name in ("expected", "actual", "difference")]
+    names[0].write_bytes(pictures[0])
+    names[1].write_bytes(pictures[1])
     try:
-        was, now = (pixels(data) for data in pictures)
-        if was.shape == now.shape:
-            names.append(stem.with_name(f"{stem.name}-difference.png"))
-            gap = (255 * (1 - np.abs(was - now))).astype(np.uint8)
-            Image.fromarray(gap).save(names[-1])
-    except OSError:
-        pass  # one of the two is no picture
+        gap = 1 - np.abs(pixels(pictures[0]) - pixels(pictures[1]))
+    except (OSError, ValueError):
+        return names[:2]  # one of the two is no picture, or they differ in size
+    Image.fromarray((255 * gap).astype(np.uint8)).save(names[2])
     return names
 
 
-def notebook_differences(
-    committed: NotebookNode, executed: NotebookNode, tolerance: Tolerance | None = None
-) -> list[tuple[str, list[Difference], float]]:
-    """[(cell id, [Difference], deviation)] of all code cells whose outputs are compared.
+def accept(executed: Path, committed: Path, show: bool = False) -> None:
+    """Take the outputs of the file `executed` over into `committed`, which keeps its prose.
 
-    Raises ValueError, one sentence, where the two notebooks are not of the same source.
+    Where all agree within the tolerance, and the file is in its clean form, not a byte changes.
+    `show` prints the differences, cell by cell. Raises ValueError, one sentence, where the two are
+    not of the same source.
     """
-    same_source(committed, executed)
-    result = []
-    for old, new in zip(code_cells(committed), code_cells(executed), strict=True):
-        if not ignores_output(old):
-            own = (tolerance or Tolerance()).tagged(old.metadata.get("tags", []))
-            result.append((old.id, *differences(old.outputs, new.outputs, own)))
-    return result
+    before = committed.read_text(encoding="utf-8")
+    old, new = (nbformat.read(path, as_version=4) for path in (committed, executed))
+    same_source(old, new)
+    other = notebook.clean(old) != before
+    for cell, ran in zip(notebook.code_cells(old), notebook.code_cells(new), strict=True):
+        tolerance = Tolerance().tagged(cell.metadata.get("tags", []))
+        found = [] if _ignored(cell) else differences(cell.outputs, ran.outputs, tolerance)[0]
+        for difference in found if show else []:
+            print(f"{committed.name}, cell {cell.id}: {difference.sentence}")
+        other |= bool(found) or cell.execution_count != ran.execution_count
+        cell.execution_count, cell.outputs = ran.execution_count, ran.outputs
+    if other:
+        old.metadata = new.metadata
+        notebook.write(notebook.clean(old), committed)
+    elif show:
+        print(f"{committed.name}: nothing differs beyond the tolerance")
 
 
-def ignores_output(cell: NotebookNode) -> bool:
+def _ignored(cell: NotebookNode) -> bool:
     """Whether nbval is told by a comment or a tag not to compare this cell's output."""
-    marked = [line.lstrip("# ").strip() for line in cell.source.splitlines() if "#" in line]
-    tags = cell.metadata.get("tags", [])
-    return bool(
-        {"NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP"} & set(marked)
-        or {"nbval-ignore-output", "nbval-skip"} & set(tags)
-    )
+    marks = [line.lstrip("# ").strip() for line in cell.source.splitlines() if "#" in line]
+    marks += [tag.replace("-", "_").upper() for tag in cell.metadata.get("tags", [])]
+    return bool({"NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP"} & set(marks))
 
 
 def same_source(committed: NotebookNode, executed: NotebookNode) -> None:
     """Raise ValueError where `executed` is not `committed`, run from top to bottom as it stands."""
     if any("injected-parameters" in cell.metadata.get("tags", []) for cell in executed.cells):
         raise ValueError("it was executed with other parameters; run make run-all without them")
-    old, new = code_cells(committed), code_cells(executed)
-    sources = [[cell.source for cell in cells] for cells in (old, new)]
-    if sources[0] != sources[1]:
+    old, new = notebook.code_cells(committed), notebook.code_cells(executed)
+    if [cell.source for cell in old] != [cell.source for cell in new]:
         raise ValueError("it was executed from another source; run make run-all again")
     for number, cell in enumerate(new, start=1):
         if cell.execution_count != number:
-            raise ValueError(
-                f"cell {cell.id!r} was not executed in its turn; run make run-all again"
-            )
+            said = f"cell {cell.id!r} was not executed in its turn; run make run-all again"
+            raise ValueError(said)

@@ -6,13 +6,15 @@ import signal
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from course import notebook, set_kernel_env
+from course import KERNEL_ENV, notebook
 
 TRACE = Path(__file__).with_name("trace.py")
-START = 30  # seconds for a kernel to answer
 MANAGERS: list = []  # of all kernels that this process has started and not yet left
 
 
@@ -59,7 +61,7 @@ def execute(job: Job) -> Outcome:
     Where the state is not ok, `failure` names the cell, shows its source and the error. Raises
     nothing that the notebook is to blame for. Any concurrent.futures.Executor can run it.
     """
-    set_kernel_env()
+    os.environ.update(KERNEL_ENV)
     outcome = _attempt(job)
     if "Kernel didn't respond" in outcome.failure:
         # Kernels pick free ports in a race with all others of the machine, and some lose it.
@@ -70,12 +72,12 @@ def execute(job: Job) -> Outcome:
 def _attempt(job: Job) -> Outcome:
     import nbformat
     import papermill
-    from papermill.exceptions import PapermillExecutionError
 
-    outcome, managers, current, late = Outcome("ok"), [], {}, threading.Event()
+    outcome, managers, current, late = Outcome("ok"), [], [], threading.Event()
 
     def entered(cell, cell_index):
-        current.update(cell=cell, number=cell_index + 1)
+        source = "\n".join(f"    | {line}" for line in cell.source.splitlines())
+        current[:] = [f"in cell {cell_index + 1}:\n{source}\n    "]
 
     def left(cell, cell_index, execute_reply):
         outcome.done += execute_reply["content"]["status"] == "ok"
@@ -104,19 +106,16 @@ def _attempt(job: Job) -> Outcome:
                 record_timing=False,
                 shutdown_kernel="immediate",  # tearing TensorFlow down politely takes 2 s
                 execution_timeout=job.limits.cell,
-                start_timeout=START,
+                start_timeout=30,
                 on_cell_execute=entered,
                 on_cell_executed=left,
             )
             outcome.text = notebook.clean(nb)
             if log.exists():
                 outcome.opened = sorted(set(log.read_text("utf-8").split("\n")[:-1]))
-        except PapermillExecutionError as error:
-            short = error.ename.endswith("MemoryError")
-            outcome.state = "out of memory" if short else "cell error"
-            outcome.failure = _report(current, f"{error.ename}: {error.evalue}")
         except Exception as error:
-            name, said = type(error).__name__, f"{type(error).__name__}: {error}"
+            name = getattr(error, "ename", type(error).__name__)
+            said = f"{name}: {getattr(error, 'evalue', error)}"
             if late.is_set():
                 outcome.state = "notebook timeout"
                 said = f"the limit of {job.limits.whole:g} s for a whole notebook was reached"
@@ -125,14 +124,16 @@ def _attempt(job: Job) -> Outcome:
                 said = f"{name}: the limit of {job.limits.cell:g} s for a cell was reached"
             elif name == "DeadKernelError":
                 outcome.state = "kernel died"
+            elif name.endswith("MemoryError"):
+                outcome.state = "out of memory"
             else:
                 outcome.state = "cell error" if current else "never run"
-            outcome.failure = _report(current, said)
+            outcome.failure = (current or ["before its first cell: "])[0] + said
+            if output.exists():
+                outcome.text = output.read_text(encoding="utf-8")
         timer.cancel()
         for manager in managers:
             MANAGERS.remove(manager)
-        if outcome.state != "ok" and output.exists():
-            outcome.text = output.read_text(encoding="utf-8")
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -151,11 +152,9 @@ def _manager(job: Job, log: Path, managers: list) -> type:
 
         def format_kernel_cmd(self, extra_arguments=None):
             # ipykernel logs to the terminal that it was asked to stop; errors reach us as messages.
-            own = []
-            if self.ipykernel:
-                call = (str(log), str(job.root.resolve()), job.limits.memory)
-                code = f"__import__('runpy').run_path({str(TRACE)!r})['start'](*{call!r})"
-                own = ["--log-level=50", f"--IPKernelApp.code_to_run={code}"]
+            call = (str(log), str(job.root.resolve()), job.limits.memory)
+            code = f"__import__('runpy').run_path({str(TRACE)!r})['start'](*{call!r})"
+            own = ["--log-level=50", f"--IPKernelApp.code_to_run={code}"] if self.ipykernel else []
             return super().format_kernel_cmd([*(extra_arguments or []), *own])
 
     return RecordedKernelManager
@@ -173,8 +172,13 @@ def kill_kernels(managers: list = MANAGERS) -> None:
                     process.kill()
 
 
-def _report(current: dict, error: str) -> str:
-    if not current:
-        return f"before its first cell: {error}"
-    source = "\n".join(f"    | {line}" for line in current["cell"].source.splitlines())
-    return f"in cell {current['number']}:\n{source}\n    {error}"
+class Pool(NamedTuple):
+    """Where jobs are executed, `slots` at a time: threads here, or the workers of a cluster.
+
+    `kill` kills every kernel that it has; `trouble` says in a sentence why it is gone, or "".
+    """
+
+    executor: Executor
+    slots: int
+    kill: Callable[[], object] = kill_kernels
+    trouble: Callable[[], str] = str

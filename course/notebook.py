@@ -4,7 +4,7 @@ import ast
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
@@ -30,25 +30,21 @@ def select(folder: Path, only: str = "") -> list[Path]:
     return chosen
 
 
-def parameters_for(notebooks: list[Path], wanted: dict[str, str]) -> dict[Path, dict]:
+def parameters_for(paths: list[Path], wanted: dict[str, str]) -> dict[Path, dict[str, object]]:
     """Which of the `wanted` {name: text} each notebook gets: {path: {name: value}}.
 
     A notebook gets those that its cell tagged `parameters` sets. Raises UsageError for one that
     no notebook has, or whose value is not of the default's kind.
     """
-    defaults = {path: _defaults(path) for path in notebooks} if wanted else {}
-    known = sorted({name for of_one in defaults.values() for name in of_one})
+    defaults = {path: _defaults(path) if wanted else {} for path in paths}
+    known = sorted(set().union(*defaults.values()))
     for name in wanted:
         if name not in known:
             listing = ", ".join(known) or "none"
             raise UsageError(f"There is no parameter {name!r} here; the known ones are: {listing}.")
     return {
-        path: {
-            name: _value(name, text, defaults[path][name])
-            for name, text in wanted.items()
-            if name in defaults[path]
-        }
-        for path in notebooks
+        path: {name: _value(name, text, own[name]) for name, text in wanted.items() if name in own}
+        for path, own in defaults.items()
     }
 
 
@@ -74,11 +70,6 @@ def _value(name: str, text: str, default: object) -> object:
     return value
 
 
-def shown(parameters: dict[str, object]) -> dict[str, str]:
-    """The parameters as text, {name: repr}."""
-    return {name: repr(value) for name, value in parameters.items()}
-
-
 def code_cells(nb: NotebookNode) -> list[NotebookNode]:
     """The cells of `nb` that are executed, in order."""
     return [cell for cell in nb.cells if cell.cell_type == "code"]
@@ -95,34 +86,30 @@ def clean(nb: NotebookNode) -> str:
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]
         if cell.cell_type == "code":
-            shown = [o for o in cell.outputs if WIDGET not in o.get("data", {})]
-            cell.outputs = _joined(shown)
+            cell.outputs = joined([o for o in cell.outputs if WIDGET not in o.get("data", {})])
     return nbformat.writes(nb).rstrip("\n") + "\n"
 
 
-def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+def joined(outputs: Sequence[dict]) -> list[NotebookNode]:
     """Outputs with each stream's pieces in one, where the first was: kernels cut them by time.
 
     A line is what its last carriage return leaves of it. (nbclient's own joining takes hours for
     one line of 100 MB.)
     """
-    joined, pieces = [], {}
+    result, pieces = [], {}
     for output in outputs:
-        if output.output_type != "stream":
-            joined.append(output)
-        elif output.name in pieces:
-            pieces[output.name].append(output.text)
-        else:
-            joined.append(output)
-            pieces[output.name] = [output.text]
-    for output in joined:
-        if output.output_type == "stream":
-            text = "".join(pieces[output.name])
+        if output["output_type"] == "stream":
+            pieces.setdefault(output["name"], []).append("".join(output["text"]))
+    for output in outputs:
+        if output["output_type"] != "stream":
+            result.append(output)
+        elif output["name"] in pieces:
+            text = "".join(pieces.pop(output["name"]))
             if "\r" in text:
                 lines = text.replace("\r\n", "\n").split("\n")
                 text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-            output.text = text
-    return joined
+            result.append(NotebookNode({**output, "text": text}))
+    return result
 
 
 def write(text: str, path: Path) -> None:
@@ -139,31 +126,6 @@ def write(text: str, path: Path) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
-
-
-def accept(executed: Path, committed: Path, show: bool = False) -> None:
-    """Take the outputs of the file `executed` over into `committed`, which keeps its prose.
-
-    Where all agree within the tolerance, and the file is in its clean form, not a byte changes.
-    `show` prints the differences, cell by cell.
-    """
-    from course import compare
-
-    before = committed.read_text(encoding="utf-8")
-    old, new = (nbformat.read(path, as_version=4) for path in (committed, executed))
-    found = [(name, of) for name, of, _ in compare.notebook_differences(old, new) if of]
-    pairs = list(zip(code_cells(old), code_cells(new), strict=True))
-    same_counts = all(a.execution_count == b.execution_count for a, b in pairs)
-    for name, of_cell in found if show else []:
-        for difference in of_cell:
-            print(f"{committed.name}, cell {name}: {difference.sentence}")
-    if found or not same_counts or clean(old) != before:
-        for cell, ran in pairs:
-            cell.execution_count, cell.outputs = ran.execution_count, ran.outputs
-        old.metadata = new.metadata
-        write(clean(old), committed)
-    elif show:
-        print(f"{committed.name}: nothing differs beyond the tolerance")
 
 
 @contextlib.contextmanager

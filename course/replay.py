@@ -6,23 +6,25 @@ executed: each notebook's outputs are those of the file of the same name in buil
 """
 
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from queue import Empty
 
 import nbformat
+import pytest
 from nbval import plugin as nbval
 
 from course import compare, notebook
 
 
-def pytest_addoption(parser):
+def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("nbval")
     group.addoption("--nbval-artefacts", help="a folder of executed notebooks to compare with")
     for name, default in vars(compare.Tolerance()).items():
         parser.addini(f"course_{name}", f"tolerance of the comparison: {name}", default=default)
 
 
-def pytest_configure(config):
+def pytest_configure(config: pytest.Config) -> None:
     """Take the place of nbval's start of a kernel, and of its comparison."""
     config.course_tolerance = compare.Tolerance(
         **{name: float(config.getini(f"course_{name}")) for name in vars(compare.Tolerance())}
@@ -35,51 +37,35 @@ def pytest_configure(config):
 class Replay:
     """What nbval needs of a kernel, from the cells of an executed notebook."""
 
-    def __init__(self, cells):
-        self._cells = deque(cells)
-        self._messages = deque()
-        self._number = 0
+    def __init__(self, cells: Sequence[nbformat.NotebookNode]):
+        self.cells, self.messages, self.number = deque(cells), deque(), 0
 
-    def execute_cell_input(self, source, allow_stdin=None):
-        while self._cells[0].source != source:  # nbval skips cells that are marked so
-            self._cells.popleft()
-        self._number += 1
-        for output in self._cells.popleft().outputs:
-            content = {k: v for k, v in output.items() if k != "output_type"}
-            self._add(output.output_type, content)
-        self._add("status", {"execution_state": "idle"})
-        return self._number
+    def execute_cell_input(self, source: str, allow_stdin: bool | None = None) -> int:
+        while self.cells[0].source != source:  # nbval skips cells that are marked so
+            self.cells.popleft()
+        self.number += 1
+        for output in [*self.cells.popleft().outputs, {"output_type": "status"}]:
+            content = {"execution_state": "idle", **output}
+            kind, header = content.pop("output_type"), {"msg_id": self.number}
+            self.messages.append({"msg_type": kind, "content": content, "parent_header": header})
+        return self.number
 
-    def _add(self, kind, content):
-        header = {"msg_id": self._number}
-        self._messages.append({"msg_type": kind, "content": content, "parent_header": header})
-
-    def get_message(self, stream, timeout=None):
-        if not self._messages:
+    def get_message(self, stream: str, timeout: float | None = None) -> dict:
+        if not self.messages:
             raise Empty
-        return self._messages.popleft()
+        return self.messages.popleft()
 
-    def await_reply(self, msg_id, timeout=None):
-        """The reply is there."""
+    def fine(self, *arguments: object, **options: object) -> bool:
+        return True  # it is always alive, idle, and has replied
 
-    def await_idle(self, msg_id, timeout=None):
-        """It is idle."""
-
-    def is_alive(self):
-        return True
-
-    def interrupt(self):
-        """There is nothing to interrupt."""
-
-    def stop(self):
-        """There is nothing to stop."""
+    await_reply = await_idle = is_alive = interrupt = stop = fine
 
 
 _nbval_setup = nbval.IPyNbFile.setup
 _nbval_runtest = nbval.IPyNbCell.runtest
 
 
-def _setup(self):
+def _setup(self: nbval.IPyNbFile) -> None:
     folder = self.config.option.nbval_artefacts
     if folder is None:
         _nbval_setup(self)
@@ -96,30 +82,27 @@ def _setup(self):
     self.setup_sanitize_files()
 
 
-def _runtest(self):
-    count = self.cell.execution_count
+def _runtest(self: nbval.IPyNbCell) -> None:
+    count, place = self.cell.execution_count, self.cell_num + 1
     if count is None:
         self.raise_cell_error("The committed cell was never executed")
-    if count != self.cell_num + 1:
-        self.raise_cell_error(
-            f"The committed cell was executed out of order: [{count}] stands in place "
-            f"{self.cell_num + 1}"
-        )
+    if count != place:
+        said = f"The committed cell was executed out of order: [{count}] stands in place {place}"
+        self.raise_cell_error(said)
     _nbval_runtest(self)
 
 
-def _compare_outputs(self, test, ref, skip_compare=None):
+def _compare_outputs(
+    self: nbval.IPyNbCell, test: list, ref: list, skip_compare: object = None
+) -> bool:
     tolerance = self.config.course_tolerance.tagged(self.cell.metadata.get("tags", []))
-    reference, executed = (
-        self.sanitize_outputs(outputs, skip_sanitize=("metadata", "traceback"))
-        for outputs in (ref, test)
-    )
-    found, deviation = compare.differences(reference, executed, tolerance)
+    clean = [self.sanitize_outputs(o, skip_sanitize=("metadata", "traceback")) for o in (ref, test)]
+    found, deviation = compare.differences(*clean, tolerance)
     if deviation:
         self.user_properties.append(("largest deviation", deviation))
     self.comparison_traceback = [difference.sentence for difference in found]
+    folder = Path(self.config.option.nbval_artefacts or "build") / "pictures"
     for number, difference in enumerate(d for d in found if d.pictures):
-        folder = Path(self.config.option.nbval_artefacts or "build") / "pictures"
         stem = folder / f"{self.path.stem}-{self.cell.get('id', self.cell_num)}-{number}"
         names = compare.write_pictures(difference.pictures, stem)
         self.comparison_traceback.append("  see " + ", ".join(map(str, names)))

@@ -1,35 +1,24 @@
-"""Execute the notebooks side by side: `python -m course.run`, which `make run-all` calls."""
+"""Execute notebooks side by side: `python -m course.run`, which `make run-all` calls."""
 
 import argparse
 import contextlib
 import json
 import logging
 import os
+import re
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from course import cache, notebook
-from course.execute import Job, Limits, Outcome, execute, kill_kernels
-
-
-@dataclass
-class Pool:
-    """Where jobs are executed, `slots` at a time: threads here, or the workers of a cluster.
-
-    `kill` kills every kernel that it has; `trouble` says in a sentence why it is gone, or "".
-    """
-
-    executor: Executor
-    slots: int
-    kill: Callable[[], None] = kill_kernels
-    trouble: Callable[[], str] = str
+from course import cache, compare, notebook, sweep
+from course.execute import Job, Limits, Outcome, Pool, execute
+from course.notebook import UsageError
 
 
 @dataclass
@@ -40,32 +29,19 @@ class Run:
     output: Path
     name: str
     why: str = ""
-    started: float = 0.0
     outcome: Outcome = field(default_factory=lambda: Outcome("waiting"))
 
     @property
     def good(self) -> bool:
         return self.outcome.state in ("ok", "cached")
 
-    def line(self) -> str:
-        """The run in one line: name, state, cells done, seconds."""
-        now = self.outcome
-        seconds = time.monotonic() - self.started if now.state == "running" else now.seconds
-        cells = f"{now.done:>3}/{now.cells} cells" if now.cells else ""
-        return f"{self.name:<26} {now.state:<16} {cells:<12} {seconds:6.1f} s"
-
-    def record(self) -> dict[str, object]:
-        """What build/report.json says of it."""
-        return {
-            "notebook": self.job.source.name,
-            "state": self.outcome.state,
-            "seconds": round(self.outcome.seconds, 2),
-            "cells": self.outcome.cells,
-            "cells done": self.outcome.done,
-            "parameters": notebook.shown(self.job.parameters),
-            "why": self.why,
-            "failure": self.outcome.failure,
-        }
+    def become(self, outcome: Outcome) -> None:
+        """Take on how it stands now, and say so in a line."""
+        self.outcome = outcome
+        cells = f"{outcome.done:>3}/{outcome.cells} cells" if outcome.cells else ""
+        print(
+            f"{self.name:<26} {outcome.state:<16} {cells:<12} {outcome.seconds:6.1f} s", flush=True
+        )
 
 
 def execute_all(runs: list[Run], pool: Pool, build: Path) -> None:
@@ -76,58 +52,54 @@ def execute_all(runs: list[Run], pool: Pool, build: Path) -> None:
     """
     waiting = [run for run in runs if run.outcome.state == "waiting"]
     at_work: dict[Future, Run] = {}
-    with _display(runs) as refresh:
-        try:
-            while waiting or at_work:
-                while waiting and len(at_work) < pool.slots:
-                    run = waiting.pop(0)
-                    run.started, run.outcome = time.monotonic(), Outcome("running")
-                    at_work[pool.executor.submit(execute, run.job)] = run
-                refresh()
-                done, _ = wait(at_work, timeout=0.2, return_when=FIRST_COMPLETED)
-                if trouble := pool.trouble():
-                    for run in [*waiting, *at_work.values()]:
-                        run.outcome = Outcome("never run", trouble)
-                    return
-                for future in done:
-                    _finish(at_work.pop(future), future)
-                if done:
-                    report(runs, build)
-        except BaseException:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            while not all(future.done() for future in at_work):
-                pool.kill()
-                time.sleep(0.1)
-            for future, run in at_work.items():
-                _finish(run, future)
-                if run.outcome.state != "ok":
-                    run.outcome = replace(
-                        run.outcome, state="interrupted", failure="was interrupted"
-                    )
-            for run in waiting:
-                run.outcome = Outcome("never run", "was not begun before the interrupt")
-            raise
-        finally:
-            refresh()
-
-
-def _finish(run: Run, future: Future) -> None:
     try:
-        run.outcome = future.result()
+        while waiting or at_work:
+            while waiting and len(at_work) < pool.slots:
+                run = waiting[0]
+                at_work[pool.executor.submit(execute, run.job)] = run
+                del waiting[0]
+                run.become(Outcome("running"))
+            done, _ = wait(at_work, timeout=0.2, return_when=FIRST_COMPLETED)
+            if trouble := pool.trouble():
+                for run in [*waiting, *at_work.values()]:
+                    run.become(Outcome("never run", trouble))
+                return
+            for future in done:
+                at_work[future].become(_ended(at_work[future].output, future))
+                del at_work[future]  # only now: an interrupt must find it
+            if done:
+                report(runs, build)
+    except BaseException:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while not all(future.done() for future in at_work):
+            pool.kill()
+            time.sleep(0.1)
+        for future, run in at_work.items():
+            ended = _ended(run.output, future)
+            cut = replace(ended, state="interrupted", failure="was interrupted")
+            run.become(ended if ended.state == "ok" else cut)
+        for run in waiting:
+            run.become(Outcome("never run", "was not begun before the interrupt"))
+        raise
+
+
+def _ended(path: Path, future: Future) -> Outcome:
+    """How a job has ended, once its artefact is written."""
+    try:
+        outcome = future.result()
     except Exception as error:  # execute raises nothing itself: its worker was lost
-        run.outcome = Outcome("kernel died", f"with its worker: {type(error).__name__}: {error}")
-        return
-    path = run.output
-    if run.outcome.state != "ok":
+        return Outcome("kernel died", f"with its worker: {type(error).__name__}: {error}")
+    if outcome.state != "ok":
         path = path.parent / "failed" / path.name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if run.outcome.text:
-            notebook.write(run.outcome.text, path)
+        if outcome.text:
+            notebook.write(outcome.text, path)
     except OSError as problem:
         unwritten = f"{path} was not written: {problem.strerror}"
-        run.outcome = replace(run.outcome, state="never run", failure=unwritten)
+        return replace(outcome, state="never run", failure=unwritten)
+    return outcome
 
 
 def report(runs: list[Run], build: Path) -> None:
@@ -137,56 +109,30 @@ def report(runs: list[Run], build: Path) -> None:
     """
     suite = ElementTree.Element("testsuite", name="notebooks", tests=str(len(runs)))
     suite.set("failures", str(sum(not run.good for run in runs)))
+    records = []
     for run in runs:
+        now, seconds = run.outcome, f"{run.outcome.seconds:.2f}"
         case = ElementTree.SubElement(suite, "testcase", classname="notebooks", name=run.name)
-        case.set("time", f"{run.outcome.seconds:.2f}")
+        case.set("time", seconds)
         if not run.good:
-            failure = ElementTree.SubElement(case, "failure", message=run.outcome.state)
-            failure.text = run.outcome.failure
-    records = json.dumps([run.record() for run in runs], indent=1)
+            ElementTree.SubElement(case, "failure", message=now.state).text = now.failure
+        record = {"notebook": run.job.source.name, "state": now.state, "seconds": float(seconds)}
+        record |= {"cells": now.cells, "cells done": now.done, "why": run.why}
+        record["parameters"] = {name: repr(value) for name, value in run.job.parameters.items()}
+        records.append({**record, "failure": now.failure})
     try:
-        notebook.write(records + "\n", build / "report.json")
+        notebook.write(json.dumps(records, indent=1) + "\n", build / "report.json")
         notebook.write(ElementTree.tostring(suite, "unicode") + "\n", build / "report.xml")
     except OSError as error:
         print(f"{build}/report.json was not written: {error.strerror}.", file=sys.stderr)
 
 
-@contextlib.contextmanager
-def _display(runs: list[Run]) -> Iterator[Callable[[], None]]:
-    """A line a notebook that is rewritten on a terminal, or printed at each change elsewhere."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
-    console = Console()
-    if console.is_terminal:
-        calm = {"ok": "green", "cached": "green", "running": "", "waiting": "dim"}
-        with Live(console=console, auto_refresh=False) as live:
-
-            def refresh():
-                rows = [(run.line() + "\n", calm.get(run.outcome.state, "red")) for run in runs]
-                live.update(Text.assemble(*rows), refresh=True)
-
-            yield refresh
-    else:
-        shown = {}
-
-        def refresh():
-            for index, run in enumerate(runs):
-                if shown.get(index, "waiting") != run.outcome.state:
-                    print(run.line(), flush=True)
-                    shown[index] = run.outcome.state
-
-        yield refresh
-
-
 def longest_first(runs: list[Run], known: dict[str, dict], build: Path) -> list[Run]:
     """The runs by the seconds of their last run; before them those without any, largest first."""
 
-    def key(run):
-        record = known.get(str(run.output.relative_to(build)), {})
-        size = run.job.source.stat().st_size
-        return record.get("seconds", float("inf")), size
+    def key(run: Run) -> tuple[float, int]:
+        entry = known.get(str(run.output.relative_to(build)), {})
+        return entry.get("seconds", float("inf")), run.job.source.stat().st_size
 
     return sorted(runs, key=key, reverse=True)
 
@@ -197,18 +143,16 @@ def pool_of(options: argparse.Namespace, jobs: list[Job]) -> Iterator[Pool]:
     if options.scheduler:
         from course import cluster
 
-        with cluster.connected(options.scheduler, jobs, options.lock) as (client, trouble):
-            slots = sum(client.nthreads().values())
-            yield Pool(client.get_executor(), slots, lambda: client.run(kill_kernels), trouble)
+        with cluster.connected(options.scheduler, jobs, options.lock) as pool:
+            yield pool
     else:
         slots = options.workers or os.cpu_count() or 1
         with ThreadPoolExecutor(slots) as threads:
             yield Pool(threads, slots)
 
 
-def parser(prog: str, text: str) -> argparse.ArgumentParser:
-    """The options that run-all and sweep share."""
-    result = argparse.ArgumentParser(prog=prog, description=text)
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(prog="course.run", description=__doc__)
     result.add_argument("--notebooks", type=Path, default=Path("notebooks"))
     result.add_argument("--build", type=Path, default=Path("build"))
     result.add_argument("--lock", type=Path, default=Path("requirements.lock"))
@@ -219,32 +163,50 @@ def parser(prog: str, text: str) -> argparse.ArgumentParser:
     result.add_argument("--explain", action="store_true", help="say why each is executed or not")
     result.add_argument("--scheduler", default="", help="tcp://… of a Dask cluster to run on")
     result.add_argument("--workers", type=int, default=0, help="threads (0: one a processor)")
+    result.add_argument("--keep", action="store_true", help="leave the committed notebooks as is")
+    result.add_argument("--differences", action="store_true", help="show what is replaced")
+    result.add_argument("--sweep", nargs="*", metavar="name=0:20", help="or name=0.1,0.2: a grid")
     for name, value in vars(Limits()).items():
         unit = "MB for a kernel" if name == "memory" else f"seconds for a {name} notebook or cell"
         result.add_argument(f"--{name}-limit", type=type(value), default=value, help=unit)
     return result
 
 
-def wanted(options: argparse.Namespace, words: list[str]) -> dict[str, str]:
-    """{name: text} of the parameters that were typed; raises UsageError for what is none."""
+def typed(words: list[str]) -> dict[str, str]:
+    """{name: text} of words name=text; raises UsageError for what is none."""
     texts = {}
     for word in words:
         name, equals, text = word.partition("=")
         if not (name and equals):
-            raise notebook.UsageError(f"A parameter is written name=value, not {word!r}.")
+            raise UsageError(f"A parameter is written name=value, not {word!r}.")
         texts[name] = text
-    if options.data:
-        path = Path(options.data).expanduser().resolve()
-        if not path.is_file():
-            raise notebook.UsageError(f"There is no file {options.data!r} to take the data from.")
-        texts["data"] = repr(str(path))
     return texts
 
 
-def job(path: Path, parameters: dict[str, object], options: argparse.Namespace) -> Job:
-    """One notebook's job, under the limits of the options; the project is the current folder."""
+def runs_of(options: argparse.Namespace) -> list[Run]:
+    """What the options ask for; raises UsageError, one sentence, where that cannot be met."""
+    paths, texts = (
+        notebook.select(options.notebooks, options.only),
+        typed(shlex.split(options.params)),
+    )
+    if options.data:
+        data = Path(options.data).expanduser().resolve()
+        if not data.is_file():
+            raise UsageError(f"There is no file {options.data!r} to take the data from.")
+        texts["data"] = repr(str(data))
+    if options.sweep is not None and (len(paths) > 1 or not options.sweep):
+        raise UsageError("A sweep takes one notebook and a grid: make sweep ONLY=05 seed=0:20.")
     limits = Limits(options.cell_limit, options.whole_limit, options.memory_limit)
-    return Job(path.resolve(), Path.cwd(), parameters, limits)
+    runs = []
+    for point in sweep.points(typed(options.sweep or [])):
+        for path, parameters in notebook.parameters_for(paths, {**texts, **point}).items():
+            name, folder = path.stem, options.build
+            if point:
+                name = ",".join(f"{key}={text}" for key, text in point.items())
+                name, folder = re.sub(r"[^\w=.,-]", "_", name), folder / "sweep" / path.stem
+            job = Job(path.resolve(), Path.cwd(), parameters, limits)
+            runs.append(Run(job, folder / f"{name}.ipynb", name))
+    return runs
 
 
 def complete(runs: list[Run], options: argparse.Namespace) -> int:
@@ -252,65 +214,58 @@ def complete(runs: list[Run], options: argparse.Namespace) -> int:
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     build, known = options.build, cache.read(options.build)
-    runs = longest_first(runs, known, build)
+    key = {run.name: str(run.output.relative_to(build)) for run in runs}
     for run in runs:
-        entry = known.get(str(run.output.relative_to(build)))
-        run.why = "asked for"
-        if not options.force:
-            run.why = cache.why_run(run.job, run.output, entry, options.lock)
-        if not run.why:
-            run.outcome = Outcome("cached", cells=entry["count"], done=entry["count"])
+        entry = known.get(key[run.name])
+        run.why = "asked for" if options.force else cache.why_run(run.job, entry)
         if options.explain:
             print(f"{run.name}: " + (run.why or "nothing that it was made of has changed"))
-    jobs = [run.job for run in runs if not run.good]
+        if not run.why:
+            run.become(Outcome("cached", cells=entry["cells"], done=entry["cells"]))
+    todo = [run for run in runs if run.why]
+    status = 0
     try:
-        if jobs:
-            with pool_of(options, jobs) as pool:
-                execute_all(runs, pool, build)
-        else:
-            print("\n".join(run.line() for run in runs))
+        if todo:
+            with pool_of(options, [run.job for run in todo]) as pool:
+                execute_all(longest_first(runs, known, build), pool, build)
     except KeyboardInterrupt:
         print("Interrupted: every kernel is stopped, and no committed notebook was touched.")
-        return 130
+        status = 130
     finally:
-        for run in runs:
+        for run in todo:
             if run.outcome.state == "ok":
-                made = cache.made_of(run.job, run.outcome, run.output, options.lock)
-                known[str(run.output.relative_to(build))] = made
+                files = [run.output, options.lock]
+                known[key[run.name]] = cache.entry(run.job, run.outcome, files)
         with contextlib.suppress(OSError):  # the report says so
             text = json.dumps(known, indent=1, sort_keys=True) + "\n"
             notebook.write(text, build / cache.NAME)
         report(runs, build)
-    for run in runs:
+    for run in runs if status == 0 else []:
         if not run.good:
-            state, failure = run.outcome.state, run.outcome.failure
+            state, failure, status = run.outcome.state, run.outcome.failure, 1
             print(f"\n{run.name}.ipynb failed ({state}) {failure}", file=sys.stderr)
-    return int(not all(run.good for run in runs))
+    return status
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; the exit status is that of `complete`, or 2 (usage)."""
-    own = parser("course.run", __doc__)
-    own.add_argument("--keep", action="store_true", help="leave the committed notebooks as is")
-    own.add_argument("--differences", action="store_true", help="show what is replaced")
-    options = own.parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
-        paths = notebook.select(options.notebooks, options.only)
-        texts = wanted(options, shlex.split(options.params))
-        parameters = notebook.parameters_for(paths, texts)
-        runs = [
-            Run(job(path, parameters[path], options), options.build / path.name, path.stem)
-            for path in paths
-        ]
+        runs = runs_of(options)
         with notebook.locked(options.build):
             status = complete(runs, options)
-            if status == 0 and texts:
+            if options.sweep and status != 130:
+                names = typed(options.sweep)
+                grid = [{name: run.job.parameters[name] for name in names} for run in runs]
+                states = [run.outcome.state for run in runs]
+                print(sweep.write(grid, states, [run.output for run in runs]))
+            elif status == 0 and (options.params or options.data):
                 print(f"Parameters were given, so the results stay in {options.build}/.")
             elif status == 0 and not options.keep:
-                for path in paths:
-                    notebook.accept(options.build / path.name, path, options.differences)
-            return status
-    except notebook.UsageError as error:
+                for run in runs:
+                    compare.accept(run.output, run.job.source, options.differences)
+        return status
+    except UsageError as error:
         print(error, file=sys.stderr)
         return 2
 

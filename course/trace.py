@@ -28,11 +28,9 @@ def start(log: str, root: str, memory: int = 0) -> None:
         if path in seen or not path.startswith(root) or path.startswith(prefix):
             return
         seen.add(path)
-        inside = path[len(root) :]
-        written = any(c in (arguments[1] or "r") for c in "wax+")
-        if written or inside.startswith(".") or f"{os.sep}." in inside:
+        if any(c in (arguments[1] or "r") for c in "wax+") or f"{os.sep}." in path[len(root) - 1 :]:
             return
-        if "__pycache__" in inside:
+        if "__pycache__" in path:
             try:
                 path = importlib.util.source_from_cache(path)
             except ValueError:

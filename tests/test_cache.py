@@ -73,6 +73,13 @@ def test_the_second_helper_is_seen_though_it_was_compiled(project):
     assert texts(project / "build" / "01-a.ipynb")[-1] == "ZZ 4\n"
 
 
+@pytest.mark.parametrize("text", ["not json", "[]", '{"01-a.ipynb": {}, "02-b.ipynb": 3}'])
+def test_a_cache_that_cannot_be_read_is_none(project, text):
+    (project / "build" / "cache.json").write_text(text, encoding="utf-8")
+    assert main(project) == 0
+    assert set(states(project).values()) == {"ok"}
+
+
 def test_prose_and_outputs_are_no_reason(project):
     edit(project / "notebooks" / "02-b.ipynb", '"b\\n"', '"stale\\n"')
     assert main(project, "--keep") == 0

@@ -13,7 +13,7 @@ import pytest
 from test_faults import states
 from test_run import add, main, texts
 
-from course import sweep
+from course import run
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with POSIX signals")
 
@@ -89,7 +89,7 @@ def test_a_cluster_leaves_what_threads_leave(folder, cluster):
 
 def sweep_of(folder, *arguments):
     where = ["--notebooks", str(folder / "notebooks"), "--build", str(folder / "build")]
-    return sweep.main([*where, "--only", "01", *arguments])
+    return run.main([*where, "--only", "01", "--sweep", *arguments])
 
 
 def test_a_sweep_is_the_same_table_on_a_cluster_and_on_threads(folder, cluster, capsys):
@@ -120,6 +120,13 @@ def test_a_sweep_is_the_same_table_on_a_cluster_and_on_threads(folder, cluster, 
     assert table.read_text(encoding="utf-8") == threads
     assert sweep_of(folder, "seed=0,1", "rate=0.5,0.7") == 0
     assert len(table.read_text(encoding="utf-8").splitlines()) == 5
+
+
+def test_a_failed_point_keeps_its_whole_name(folder):
+    add(folder, "01-odd", "1 / 0", parameters="rate = 0.5")
+    assert sweep_of(folder, "rate=0.5,0.6") == 1
+    failed = folder / "build" / "sweep" / "01-odd" / "failed"
+    assert {path.name for path in failed.iterdir()} == {"rate=0.5.ipynb", "rate=0.6.ipynb"}
 
 
 @pytest.mark.parametrize(
