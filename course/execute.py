@@ -114,15 +114,16 @@ def _attempt(job: Job) -> Outcome:
             if log.exists():
                 outcome.opened = sorted(set(log.read_text("utf-8").split("\n")[:-1]))
         except Exception as error:
-            name = getattr(error, "ename", type(error).__name__)
+            kind = type(error).__name__
+            name = getattr(error, "ename", kind)  # of what the cell raised
             said = f"{name}: {getattr(error, 'evalue', error)}"
             if late.is_set():
                 outcome.state = "notebook timeout"
                 said = f"the limit of {job.limits.whole:g} s for a whole notebook was reached"
-            elif name == "CellTimeoutError":
+            elif kind == "CellTimeoutError":
                 outcome.state = "cell timeout"
                 said = f"{name}: the limit of {job.limits.cell:g} s for a cell was reached"
-            elif name == "DeadKernelError":
+            elif kind == "DeadKernelError":
                 outcome.state = "kernel died"
             elif name.endswith("MemoryError"):
                 outcome.state = "out of memory"

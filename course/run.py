@@ -35,6 +35,10 @@ class Run:
     def good(self) -> bool:
         return self.outcome.state in ("ok", "cached")
 
+    def key(self, build: Path) -> str:
+        """What the cache calls its artefact."""
+        return str(self.output.relative_to(build))
+
     def become(self, outcome: Outcome) -> None:
         """Take on how it stands now, and say so in a line."""
         self.outcome = outcome
@@ -130,11 +134,11 @@ def report(runs: list[Run], build: Path) -> None:
 def longest_first(runs: list[Run], known: dict[str, dict], build: Path) -> list[Run]:
     """The runs by the seconds of their last run; before them those without any, largest first."""
 
-    def key(run: Run) -> tuple[float, int]:
-        entry = known.get(str(run.output.relative_to(build)), {})
+    def length(run: Run) -> tuple[float, int]:
+        entry = known.get(run.key(build), {})
         return entry.get("seconds", float("inf")), run.job.source.stat().st_size
 
-    return sorted(runs, key=key, reverse=True)
+    return sorted(runs, key=length, reverse=True)
 
 
 @contextlib.contextmanager
@@ -185,10 +189,8 @@ def typed(words: list[str]) -> dict[str, str]:
 
 def runs_of(options: argparse.Namespace) -> list[Run]:
     """What the options ask for; raises UsageError, one sentence, where that cannot be met."""
-    paths, texts = (
-        notebook.select(options.notebooks, options.only),
-        typed(shlex.split(options.params)),
-    )
+    paths = notebook.select(options.notebooks, options.only)
+    texts = typed(shlex.split(options.params))
     if options.data:
         data = Path(options.data).expanduser().resolve()
         if not data.is_file():
@@ -214,9 +216,8 @@ def complete(runs: list[Run], options: argparse.Namespace) -> int:
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     build, known = options.build, cache.read(options.build)
-    key = {run.name: str(run.output.relative_to(build)) for run in runs}
     for run in runs:
-        entry = known.get(key[run.name])
+        entry = known.get(run.key(build))
         run.why = "asked for" if options.force else cache.why_run(run.job, entry)
         if options.explain:
             print(f"{run.name}: " + (run.why or "nothing that it was made of has changed"))
@@ -235,7 +236,7 @@ def complete(runs: list[Run], options: argparse.Namespace) -> int:
         for run in todo:
             if run.outcome.state == "ok":
                 files = [run.output, options.lock]
-                known[key[run.name]] = cache.entry(run.job, run.outcome, files)
+                known[run.key(build)] = cache.entry(run.job, run.outcome, files)
         with contextlib.suppress(OSError):  # the report says so
             text = json.dumps(known, indent=1, sort_keys=True) + "\n"
             notebook.write(text, build / cache.NAME)
@@ -258,7 +259,8 @@ def main(arguments: list[str] | None = None) -> int:
                 names = typed(options.sweep)
                 grid = [{name: run.job.parameters[name] for name in names} for run in runs]
                 states = [run.outcome.state for run in runs]
-                print(sweep.write(grid, states, [run.output for run in runs]))
+                numbers = [sweep.checked_numbers(run.output) if run.good else {} for run in runs]
+                print(sweep.write(grid, states, numbers, runs[0].output.parent))
             elif status == 0 and (options.params or options.data):
                 print(f"Parameters were given, so the results stay in {options.build}/.")
             elif status == 0 and not options.keep:

@@ -33,27 +33,24 @@ def points(axes: dict[str, str]) -> list[dict[str, str]]:
     return [dict(zip(axes, of, strict=True)) for of in itertools.product(*values)]
 
 
-def checked_numbers(text: str) -> dict[str, float]:
-    """{cell id: claim: number} of an executed notebook's file."""
+def checked_numbers(path: Path) -> dict[str, float]:
+    """{"cell id: claim": number} of an executed notebook's file."""
     numbers = {}
-    for cell in notebook.code_cells(nbformat.reads(text, as_version=4)):
+    for cell in notebook.code_cells(nbformat.read(path, as_version=4)):
         for output in cell.outputs:
             for claim, number in CHECKED.findall(output.get("text", "")):
                 numbers[f"{cell.id}: {claim}"] = float(number)
     return numbers
 
 
-def write(grid: Sequence[dict], states: Sequence[str], outputs: Sequence[Path]) -> str:
-    """Write table.csv, a row a point, and figure.png beside the outputs; what to say of them."""
+def write(
+    grid: Sequence[dict], states: Sequence[str], numbers: Sequence[dict[str, float]], folder: Path
+) -> str:
+    """Write table.csv, a row a point, and figure.png into `folder`; what to say of them."""
     from matplotlib.figure import Figure
 
-    good = [state in ("ok", "cached") for state in states]
-    numbers = [
-        checked_numbers(path.read_text("utf-8")) if ok else {}
-        for path, ok in zip(outputs, good, strict=True)
-    ]
     claims = list(dict.fromkeys(claim for found in numbers for claim in found))
-    out, folder = io.StringIO(), outputs[0].parent
+    out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*grid[0], "state", *claims])
     for point, state, found in zip(grid, states, numbers, strict=True):

@@ -65,7 +65,9 @@ def test_a_fault_has_its_state_and_costs_nothing(folder, fault, capsys, record_p
     good = (folder / "build" / path.name).read_bytes()
     add(folder, "02-faulty", BEGUN, source)
     before = {p: p.read_bytes() for p in (folder / "notebooks").iterdir()}
+    started = time.monotonic()
     status = main(folder, "--keep", *arguments)
+    assert time.monotonic() - started < 40
     began = folder / "notebooks" / "begun"
     late = (folder / "build" / "report.json").stat().st_mtime - float(began.read_text())
     limit = float(arguments[1]) if "timeout" in state else 0

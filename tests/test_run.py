@@ -158,6 +158,12 @@ def test_an_interrupt_leaves_no_kernel_and_no_change(folder, sent):
     assert path.read_bytes() == before
 
 
+def test_an_error_that_is_called_like_a_dead_kernel_is_a_cell_error(folder, capsys):
+    add(folder, "01-odd", "class DeadKernelError(Exception):\n    pass\n\nraise DeadKernelError")
+    assert main(folder) == 1
+    assert "01-odd.ipynb failed (cell error) in cell 1:" in capsys.readouterr().err
+
+
 def test_longest_first_by_the_last_run_and_what_is_unknown_by_its_size(folder):
     names = ["01-a", "02-b", "03-c", "04-d"]
     paths = [add(folder, name, "1" * (10 - number)) for number, name in enumerate(names)]
