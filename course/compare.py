@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 from base64 import b64decode
 from collections.abc import Sequence
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import numpy as np
 from nbformat import NotebookNode
+from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from course import notebook
 
@@ -130,44 +131,38 @@ def _away(a: str, b: str, tolerance: Tolerance) -> float | None:
 
 def _pictures(old: bytes, new: bytes, tolerance: Tolerance) -> str:
     """What differs between two pictures, in a sentence, or ""."""
-    if old == new:
-        return ""
     try:
-        was, now = pixels(old), pixels(new)
+        was, now = picture(old), picture(new)
     except Exception as error:  # Pillow has many
-        return f"a picture cannot be decoded ({error})"
-    if was.shape != now.shape:
-        sizes = [f"{height} × {width}" for height, width, _ in (was.shape, now.shape)]
+        return "" if old == new else f"a picture cannot be decoded ({error})"
+    if was.size != now.size:
+        sizes = [f"{height} × {width}" for width, height in (was.size, now.size)]
         return f"a picture was {sizes[0]} pixels and is {sizes[1]}"
-    if np.ptp(now) == 0 and np.ptp(was) > 0:
+    if old != new and all(low == high for low, high in now.getextrema()):
         return "a picture is blank"
-    rms = float(np.sqrt(np.mean((was - now) ** 2)))
+    bands = ImageStat.Stat(ImageChops.difference(was, now)).rms
+    rms = math.hypot(*bands) / math.sqrt(len(bands)) / 255
     limit = tolerance.rms
     return f"a picture differs by {rms:.3f} (RMS; {limit:g} is let)" if rms > limit else ""
 
 
-def pixels(data: bytes) -> np.ndarray:
-    """A picture's pixels, (height, width, 3), from 0 to 1, on white."""
-    from PIL import Image
-
-    picture = Image.open(io.BytesIO(data)).convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return np.asarray(Image.alpha_composite(white, picture).convert("RGB"), dtype=float) / 255
+def picture(data: bytes) -> Image.Image:
+    """A picture on white."""
+    drawn = Image.open(io.BytesIO(data)).convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn).convert("RGB")
 
 
 def write_pictures(pictures: Sequence[bytes], stem: Path) -> list[Path]:
-    """Write expected, actual and, where they have one size, difference beside `stem`; the names."""
-    from PIL import Image
-
+    """Write expected, actual and, where both are pictures, difference beside `stem`; the names."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     names = [Path(f"{stem}-{name}.png") for name in ("expected", "actual", "difference")]
-    names[0].write_bytes(pictures[0])
-    names[1].write_bytes(pictures[1])
+    for name, data in zip(names, pictures, strict=False):
+        name.write_bytes(data)
     try:
-        gap = 1 - np.abs(pixels(pictures[0]) - pixels(pictures[1]))
+        gap = ImageChops.difference(*map(picture, pictures))
     except Exception:
-        return names[:2]  # one of the two is no picture, or they differ in size
-    Image.fromarray((255 * gap).astype(np.uint8)).save(names[2])
+        return names[:2]
+    ImageOps.invert(gap).save(names[2])
     return names
 
 

@@ -1,13 +1,13 @@
 """One notebook as a file: what it is called, its parameters, its clean form, writing it."""
 
 import ast
-import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from nbformat import NotebookNode
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -128,23 +128,14 @@ def write(text: str, path: Path) -> None:
         raise
 
 
-@contextlib.contextmanager
-def locked(build: Path) -> Iterator[None]:
+def locked(build: Path) -> AcquireReturnProxy:
     """Hold `build` for one run; raises UsageError where another holds it, or it is no folder."""
     try:
         build.mkdir(parents=True, exist_ok=True)
-        lock = open(build / ".lock", "w", encoding="utf-8")  # noqa: SIM115
+        return FileLock(build / ".lock").acquire(timeout=0)
     except FileExistsError:
         raise UsageError(f"{build} is a file and not a folder; move it away.") from None
+    except Timeout:
+        raise UsageError(f"Another run is at work in {build}/; wait for it to end.") from None
     except OSError as error:
         raise UsageError(f"{build}/ cannot be written to: {error.strerror}.") from None
-    with lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass  # Windows: two runs at once are not prevented
-        except OSError:
-            raise UsageError(f"Another run is at work in {build}/; wait for it to end.") from None
-        yield

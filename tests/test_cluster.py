@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from importlib import metadata
 
 import psutil
 import pytest
 from test_faults import states
 from test_run import add, main, texts
 
-from course import run
+from course import cache, run
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with POSIX signals")
 
@@ -229,15 +230,30 @@ def test_a_worker_without_the_package_is_a_sentence(folder, cluster, capsys):
 
 
 def test_what_a_worker_lacks_is_a_sentence(folder):
-    from course import cache, cluster
+    from course import cluster
 
     table = folder / "table.csv"
     table.write_text("x\n", encoding="utf-8")
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
-    pins, files = {"numpy": cluster.packages()["numpy"]}, {str(table): cache.fingerprint(table)}
-    assert cluster.lacks(version, pins, files) == ""
-    assert cluster.lacks("3.0.0", pins, files).endswith("and here is 3.0.0")
-    assert "has numpy" in cluster.lacks(version, {"numpy": "0.1"}, files)
-    assert "has cobol not at all" in cluster.lacks(version, {"cobol": "1"}, files)
-    assert cluster.lacks(version, pins, {str(table): "0"}) == f"has not the same {table}"
-    assert cluster.lacks(version, pins, {f"{table}.gz": "0"}) == f"has no {table}.gz"
+    held = cluster.holdings(["numpy", "cobol"], [str(table), f"{table}.gz"])
+    assert held["Python"] == ".".join(map(str, sys.version_info[:3]))
+    assert held["numpy"] == metadata.version("numpy")
+    assert held["cobol"] == held[f"{table}.gz"] == ""
+    assert held[str(table)] == cache.fingerprint(table)
+
+
+@pytest.mark.parametrize("there", ["", "other"])
+def test_a_worker_that_holds_something_else_is_a_sentence(
+    folder, cluster, capsys, monkeypatch, there
+):
+    from course import cluster as engine
+
+    cluster.worker()
+    add(folder, "01-fine", "print(1)")
+    cluster.wait_for(1)
+    here = dict(engine.holdings([], []), table=f"{there}+")
+    monkeypatch.setattr(engine, "holdings", lambda *_: here)
+    monkeypatch.setattr("distributed.Client.run", lambda *_: {"w": {**here, "table": there}})
+    assert main(folder, "--scheduler", cluster.address) == 2
+    lack = "has not the same table" if there else "has no table"
+    advice = "give it the same environment and folder"
+    assert capsys.readouterr().err == f"The worker w {lack}; {advice}.\n"
