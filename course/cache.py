@@ -6,10 +6,8 @@ import platform
 from collections.abc import Iterable
 from pathlib import Path
 
-import nbformat
-
 from course import notebook
-from course.execute import Job, Outcome
+from course.execute import Job
 
 NAME = "cache.json"
 
@@ -22,31 +20,26 @@ def fingerprint(path: Path | str) -> str:
 
 def made_of(job: Job, files: Iterable[str]) -> dict[str, str]:
     """{ingredient: its mark} of all that the artefact of a job depends on."""
-    try:
-        cells = notebook.code_cells(nbformat.read(job.source, as_version=4))
-        code = json.dumps([[cell.source, cell.metadata.get("tags")] for cell in cells])
-    except Exception as error:  # to execute it will say what is wrong
-        code = str(error)
+    code = json.dumps(notebook.code(job.source)).encode()
     return {
-        "the code of its cells": hashlib.sha256(code.encode()).hexdigest(),
+        "the code of its cells": hashlib.sha256(code).hexdigest(),
         "the choice of its parameters": repr(job.parameters),
         "the version of Python": platform.python_version(),
         **{name: fingerprint(name) for name in files},
     }
 
 
-def entry(job: Job, outcome: Outcome, others: Iterable[Path]) -> dict:
-    """What is kept of a job that ended well: its ingredients, `others` are files too, its length.
+def entry(job: Job, lock: Path) -> dict:
+    """What is kept of a job that ended well: its ingredients, and its length in seconds and cells.
 
     Files are named from the project's folder; the notebook itself is none, its cells count.
     """
-    root, source = job.root.resolve(), job.source.resolve()
-    read = [path for path in map(Path, outcome.opened) if path.resolve() != source]
-    named = [path for v in job.parameters.values() if (path := Path(str(v))).is_file()]
-    files = [*(p.relative_to(root) if p.is_relative_to(root) else p for p in read), *named, *others]
-    made = made_of(job, map(str, files))
-    sizes = {"seconds": round(outcome.seconds, 1), "cells": outcome.cells}
-    return {"made of": made, "files": [*map(str, files)], **sizes}
+    root, source = job.root.resolve(), str(job.source.resolve())
+    read = [Path(name).relative_to(root) for name in job.opened if name != source]
+    named = [path for value in job.parameters.values() if (path := Path(str(value))).is_file()]
+    files = [str(path) for path in (*read, *named, job.output, lock)]
+    seconds, cells = round(job.seconds, 1), job.cells
+    return {"made of": made_of(job, files), "files": files, "seconds": seconds, "cells": cells}
 
 
 def why_run(job: Job, known: dict | None) -> str:
@@ -62,9 +55,16 @@ def read(build: Path) -> dict[str, dict]:
     """{artefact: its entry}; empty where nothing readable is there."""
     try:
         known = json.loads((build / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {name: entry for name, entry in known.items() if "made of" in entry}
+    except (OSError, ValueError, AttributeError, TypeError):
         return {}
-    entries = known.items() if isinstance(known, dict) else []
-    return {
-        name: entry for name, entry in entries if isinstance(entry, dict) and "made of" in entry
-    }
+
+
+def longest_first(jobs: list[Job], known: dict[str, dict]) -> list[Job]:
+    """The jobs by the seconds of their last run; before them those without any, most code first."""
+
+    def length(job: Job) -> tuple[float, int]:
+        seconds = known.get(str(job.output), {}).get("seconds", float("inf"))
+        return seconds, sum(len(source) for source, _ in notebook.code(job.source))
+
+    return sorted(jobs, key=length, reverse=True)

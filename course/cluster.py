@@ -1,6 +1,7 @@
 """A Dask cluster as the place where notebooks are executed."""
 
 import contextlib
+import glob
 import os
 import platform
 import re
@@ -9,17 +10,11 @@ from importlib import metadata
 from pathlib import Path
 
 from course import cache
-from course.execute import Job, Pool, kill_kernels
+from course.execute import Job, kill_kernels
 from course.notebook import UsageError
 
-
-def project_files(root: Path) -> Iterator[Path]:
-    """The project's files; environments, hidden, built and compiled ones are none."""
-    for folder, inside, names in os.walk(root):
-        others = {"build", "__pycache__", *(n for n in inside if n[0] == ".")}
-        others |= {name for name in inside if Path(folder, name, "pyvenv.cfg").exists()}
-        inside[:] = sorted(set(inside) - others)
-        yield from (Path(folder, name) for name in sorted(names) if name[0] != ".")
+# What a project's folder has besides its files: what was built or compiled, environments.
+MADE = re.compile(r"^build\b|__pycache__|site-packages")
 
 
 def holdings(packages: Sequence[str], files: Sequence[str]) -> dict[str, str]:
@@ -30,8 +25,8 @@ def holdings(packages: Sequence[str], files: Sequence[str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def connected(address: str, jobs: list[Job], lock: Path) -> Iterator[Pool]:
-    """The cluster's worker threads.
+def connected(address: str, jobs: Sequence[Job], lock: Path) -> Iterator[tuple]:
+    """The cluster's worker threads: executor, slots, kill and trouble of `run.execute_all`.
 
     Raises UsageError, one sentence, where the scheduler does not answer, or where a worker has not
     the packages that the lock names or the files of the project.
@@ -47,20 +42,19 @@ def connected(address: str, jobs: list[Job], lock: Path) -> Iterator[Pool]:
         if not slots:
             raise UsageError(f"The Dask scheduler at {address} has no workers; start some.")
         text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-        paths = [path for root in {job.root for job in jobs} for path in project_files(root)]
-        paths += [Path(str(value)) for job in jobs for value in job.parameters.values()]
-        needed = (
-            re.findall(r"^([\w-]+)==", text, re.MULTILINE),
-            [str(p) for p in paths if p.is_file()],
-        )
-        here = holdings(*needed)
+        root, given = jobs[0].root, [str(v) for job in jobs for v in job.parameters.values()]
+        inside = glob.glob("**", root_dir=root, recursive=True)  # hidden ones are none
+        names = [str(root / name) for name in inside if not MADE.search(name)]
+        files = [name for name in {*names, *given} if os.path.isfile(name)]
+        needed = re.findall(r"^([\w-]+)==", text, re.MULTILINE), sorted(files)
         try:
             found = client.run(holdings, *needed)
         except Exception as error:
             raise UsageError(f"A worker of {address} cannot run this project ({error}).") from None
+        here = holdings(*needed)
         for worker, there in found.items():
-            for name, mark in here.items():
-                if there[name] != mark:
+            for name in here:
+                if there[name] != here[name]:
                     lack = f"has not the same {name}" if there[name] else f"has no {name}"
                     advice = "give it the same environment and folder"
                     raise UsageError(f"The worker {worker} {lack}; {advice}.")
@@ -68,4 +62,4 @@ def connected(address: str, jobs: list[Job], lock: Path) -> Iterator[Pool]:
         def trouble() -> str:
             return "" if client.status == "running" else f"the scheduler {address} is gone"
 
-        yield Pool(client.get_executor(), slots, lambda: client.run(kill_kernels), trouble)
+        yield client.get_executor(), slots, lambda: client.run(kill_kernels), trouble

@@ -2,7 +2,6 @@
 
 import ast
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,25 +29,8 @@ def select(folder: Path, only: str = "") -> list[Path]:
     return chosen
 
 
-def parameters_for(paths: list[Path], wanted: dict[str, str]) -> dict[Path, dict[str, object]]:
-    """Which of the `wanted` {name: text} each notebook gets: {path: {name: value}}.
-
-    A notebook gets those that its cell tagged `parameters` sets. Raises UsageError for one that
-    no notebook has, or whose value is not of the default's kind.
-    """
-    defaults = {path: _defaults(path) if wanted else {} for path in paths}
-    known = sorted(set().union(*defaults.values()))
-    for name in wanted:
-        if name not in known:
-            listing = ", ".join(known) or "none"
-            raise UsageError(f"There is no parameter {name!r} here; the known ones are: {listing}.")
-    return {
-        path: {name: _value(name, text, own[name]) for name, text in wanted.items() if name in own}
-        for path, own in defaults.items()
-    }
-
-
-def _defaults(path: Path) -> dict[str, object]:
+def defaults(path: Path) -> dict[str, object]:
+    """{name: value} that the notebook's cell tagged `parameters` sets."""
     import papermill
 
     try:
@@ -58,21 +40,38 @@ def _defaults(path: Path) -> dict[str, object]:
     return {name: ast.literal_eval(found[name]["default"]) for name in found}
 
 
-def _value(name: str, text: str, default: object) -> object:
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = text
-    kinds = {int: [int], float: [int, float], bool: [bool], str: [str]}
-    if type(value) not in kinds.get(type(default), [type(value)]):
-        kind = type(default).__name__
-        raise UsageError(f"The parameter {name!r} takes a value of type {kind}, not {text!r}.")
-    return value
+def parameters(wanted: dict[str, str], own: dict[str, object]) -> dict[str, object]:
+    """{name: value} of the `wanted` {name: text} that a notebook with the defaults `own` takes.
+
+    Raises UsageError for a value that is not of the default's kind.
+    """
+    values = {}
+    for name, text in wanted.items():
+        if name in own:
+            try:
+                values[name] = ast.literal_eval(text)
+            except (ValueError, SyntaxError):
+                values[name] = text
+            kind = type(own[name])
+            allowed = (int, float) if kind is float else (kind,)
+            if own[name] is not None and type(values[name]) not in allowed:
+                said = f"takes a value of type {kind.__name__}, not {text!r}"
+                raise UsageError(f"The parameter {name!r} {said}.")
+    return values
 
 
 def code_cells(nb: NotebookNode) -> list[NotebookNode]:
     """The cells of `nb` that are executed, in order."""
     return [cell for cell in nb.cells if cell.cell_type == "code"]
+
+
+def code(path: Path) -> list[tuple[str, list | None]]:
+    """[(source, tags)] of its code cells; [] where it is no notebook: to execute it says why."""
+    try:
+        cells = code_cells(nbformat.read(path, as_version=4))
+    except Exception:
+        return []
+    return [(cell.source, cell.metadata.get("tags")) for cell in cells]
 
 
 def clean(nb: NotebookNode) -> str:
@@ -85,8 +84,8 @@ def clean(nb: NotebookNode) -> str:
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]
-        if cell.cell_type == "code":
-            cell.outputs = joined([o for o in cell.outputs if WIDGET not in o.get("data", {})])
+    for cell in code_cells(nb):
+        cell.outputs = joined([o for o in cell.outputs if WIDGET not in o.get("data", {})])
     return nbformat.writes(nb).rstrip("\n") + "\n"
 
 
@@ -97,35 +96,33 @@ def joined(outputs: Sequence[dict]) -> list[NotebookNode]:
     one line of 100 MB.)
     """
     result, pieces = [], {}
-    for output in outputs:
-        if output["output_type"] == "stream":
-            pieces.setdefault(output["name"], []).append("".join(output["text"]))
-    for output in outputs:
-        if output["output_type"] != "stream":
+    for output in map(NotebookNode, outputs):
+        if output.output_type != "stream":
             result.append(output)
-        elif output["name"] in pieces:
-            text = "".join(pieces.pop(output["name"]))
+            continue
+        if output.name not in pieces:
+            result.append(output)
+        pieces.setdefault(output.name, []).append("".join(output.text))
+    for output in result:
+        if output.output_type == "stream":
+            text = "".join(pieces[output.name])
             if "\r" in text:
                 lines = text.replace("\r\n", "\n").split("\n")
                 text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-            result.append(NotebookNode({**output, "text": text}))
+            output.text = text
     return result
 
 
 def write(text: str, path: Path) -> None:
     """Write `text` to `path` whole or not at all; a file that says the same is left alone."""
-    path = Path(path)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, path.stat().st_mode if path.exists() else 0o644)
+        temporary.write_text(text, encoding="utf-8", newline="\n")
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def locked(build: Path) -> AcquireReturnProxy:

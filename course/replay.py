@@ -5,10 +5,8 @@ pictures as pictures, and no cell that was never executed. With `--nbval-artefac
 executed: each notebook's outputs are those of the file of the same name in build/.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from queue import Empty
 
 import nbformat
 import pytest
@@ -20,16 +18,13 @@ from course import compare, notebook
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("nbval")
     group.addoption("--nbval-artefacts", help="a folder of executed notebooks to compare with")
-    for name, default in vars(compare.Tolerance()).items():
-        parser.addini(f"course_{name}", f"tolerance of the comparison: {name}", default=default)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take the place of nbval's start of a kernel, and of its comparison."""
-    config.course_tolerance = compare.Tolerance(
-        **{name: float(config.getini(f"course_{name}")) for name in vars(compare.Tolerance())}
-    )
-    nbval.IPyNbFile.setup = _setup
+    config.course_tolerance = compare.Tolerance.of(config.rootpath)
+    if config.option.nbval_artefacts:
+        nbval.IPyNbFile.setup = _setup
     nbval.IPyNbCell.runtest = _runtest
     nbval.IPyNbCell.compare_outputs = _compare_outputs
 
@@ -38,22 +33,19 @@ class Replay:
     """What nbval needs of a kernel, from the cells of an executed notebook."""
 
     def __init__(self, cells: Sequence[nbformat.NotebookNode]):
-        self.cells, self.messages, self.number = deque(cells), deque(), 0
+        self.cells = iter(cells)
 
     def execute_cell_input(self, source: str, allow_stdin: bool | None = None) -> int:
-        while self.cells[0].source != source:  # nbval skips cells that are marked so
-            self.cells.popleft()
-        self.number += 1
-        for output in [*self.cells.popleft().outputs, {"output_type": "status"}]:
-            content = {"execution_state": "idle", **output}
-            kind, header = content.pop("output_type"), {"msg_id": self.number}
-            self.messages.append({"msg_type": kind, "content": content, "parent_header": header})
-        return self.number
+        # nbval skips cells that are marked so.
+        cell = next(cell for cell in self.cells if cell.source == source)
+        status = {"output_type": "status", "execution_state": "idle"}
+        self.messages = iter([*cell.outputs, status])
+        return 1
 
     def get_message(self, stream: str, timeout: float | None = None) -> dict:
-        if not self.messages:
-            raise Empty
-        return self.messages.popleft()
+        content = dict(next(self.messages))
+        kind = content.pop("output_type")
+        return {"msg_type": kind, "content": content, "parent_header": {"msg_id": 1}}
 
     def fine(self, *arguments: object, **options: object) -> bool:
         return True  # it is always alive, idle, and has replied
@@ -61,16 +53,8 @@ class Replay:
     await_reply = await_idle = is_alive = interrupt = stop = fine
 
 
-_nbval_setup = nbval.IPyNbFile.setup
-_nbval_runtest = nbval.IPyNbCell.runtest
-
-
 def _setup(self: nbval.IPyNbFile) -> None:
-    folder = self.config.option.nbval_artefacts
-    if folder is None:
-        _nbval_setup(self)
-        return
-    path = Path(folder) / self.path.name
+    path = Path(self.config.option.nbval_artefacts) / self.path.name
     if not path.exists():
         raise self.CollectError(f"{path} is not there: {self.path.name} was not executed")
     executed = nbformat.read(path, as_version=4)
@@ -80,6 +64,9 @@ def _setup(self: nbval.IPyNbFile) -> None:
         raise self.CollectError(f"{path}: {error}") from None
     self.kernel = Replay(notebook.code_cells(executed))
     self.setup_sanitize_files()
+
+
+_nbval_runtest = nbval.IPyNbCell.runtest
 
 
 def _runtest(self: nbval.IPyNbCell) -> None:
@@ -97,13 +84,9 @@ def _compare_outputs(
 ) -> bool:
     tolerance = self.config.course_tolerance.tagged(self.cell.metadata.get("tags", []))
     clean = [self.sanitize_outputs(o, skip_sanitize=("metadata", "traceback")) for o in (ref, test)]
-    found, deviation = compare.differences(*clean, tolerance)
+    folder = Path(self.config.option.nbval_artefacts or "build") / "pictures"
+    stem = folder / f"{self.path.stem}-{self.cell.get('id', self.cell_num)}"
+    self.comparison_traceback, deviation = compare.differences(*clean, tolerance, stem)
     if deviation:
         self.user_properties.append(("largest deviation", deviation))
-    self.comparison_traceback = [difference.sentence for difference in found]
-    folder = Path(self.config.option.nbval_artefacts or "build") / "pictures"
-    for number, difference in enumerate(d for d in found if d.pictures):
-        stem = folder / f"{self.path.stem}-{self.cell.get('id', self.cell_num)}-{number}"
-        names = compare.write_pictures(difference.pictures, stem)
-        self.comparison_traceback.append("  see " + ", ".join(map(str, names)))
-    return not found
+    return not self.comparison_traceback

@@ -117,5 +117,5 @@ def test_an_output_within_the_tolerance_is_kept_byte_for_byte(project, capsys):
     assert path.read_bytes() == before
     edit(path, "0.12346\\n", "0.2\\n")
     assert main(project, "--differences") == 0
-    assert "03-c.ipynb, cell cell-0: stdout: line 1 was '0.2'" in capsys.readouterr().out
+    assert "03-c.ipynb, cell cell-0: stdout: line 1 was '0.2\\n'" in capsys.readouterr().out
     assert texts(path) == ["0.12345\n"]

@@ -98,29 +98,34 @@ def test_a_sweep_is_the_same_table_on_a_cluster_and_on_threads(folder, cluster, 
     add(
         folder,
         "01-odd",
-        "print(f'✓ half of it: {seed / 2}\\n✓ a word: no\\n✓ one: 1')\nassert seed != 2",
+        "print(f'✓ half of it: {seed / 2}\\n✓ a word: no\\n✓ one: 1\\n✓ pair: [1, {seed}]')\n"
+        "assert seed != 2",
         parameters="seed = 1\nrate = 0.5",
     )
     cluster.wait_for(2)
     table = folder / "build" / "sweep" / "01-odd" / "table.csv"
     assert sweep_of(folder, "seed=0:4") == 1
     printed = capsys.readouterr()
-    assert "table.csv has 4 rows; figure.png shows the 1 numbers that vary." in printed.out
+    assert "table.csv has 4 rows; figure.png shows the 2 numbers that vary." in printed.out
     assert "seed=2.ipynb failed (cell error) in cell 3:" in printed.err
     threads = table.read_text(encoding="utf-8")
     rows = list(csv.reader(threads.splitlines()))
-    assert rows[0] == ["seed", "state", "cell-1: half of it", "cell-1: one"]
+    claims = ["half of it", "one", "pair [0]", "pair [1]"]
+    assert rows[0] == ["seed", "state", *(f"cell-1: {claim}" for claim in claims)]
     assert rows[1:] == [
-        ["0", "ok", "0.0", "1.0"],
-        ["1", "ok", "0.5", "1.0"],
-        ["2", "cell error", "", ""],
-        ["3", "ok", "1.5", "1.0"],
+        ["0", "ok", "0.0", "1.0", "1.0", "0.0"],
+        ["1", "ok", "0.5", "1.0", "1.0", "1.0"],
+        ["2", "cell error", "", "", "", ""],
+        ["3", "ok", "1.5", "1.0", "1.0", "3.0"],
     ]
     assert table.with_name("figure.png").read_bytes().startswith(b"\x89PNG")
     assert sweep_of(folder, "seed=0:4", "--force", "--scheduler", cluster.address) == 1
     assert table.read_text(encoding="utf-8") == threads
     assert sweep_of(folder, "seed=0,1", "rate=0.5,0.7") == 0
     assert len(table.read_text(encoding="utf-8").splitlines()) == 5
+    assert sweep_of(folder, "rate=0.5,0.7") == 0
+    assert "2 rows; no checked number varies." in capsys.readouterr().out
+    assert not table.with_name("figure.png").exists()
 
 
 def test_a_failed_point_keeps_its_whole_name(folder):

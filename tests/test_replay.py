@@ -12,7 +12,7 @@ import pytest
 from nbformat import v4
 from PIL import Image
 
-from course import compare
+from course import compare, notebook
 
 
 def png(pixels):
@@ -199,15 +199,15 @@ def test_a_planted_change(verdicts, name):
     ("name", "sentence"),
     [
         ("digit outside", "0.1234 is not 0.1244 within the tolerance"),
-        ("line lost", "1 lines were committed, and now there are 2"),
-        ("output emptied", "the committed cell has no output, and now there is stdout"),
-        ("output where there is none", "the output is gone; committed is stdout"),
+        ("line lost", "line 2 was '' and is 'best -2.25e-05\\n'"),
+        ("output emptied", "committed is no output, and now there is stdout"),
+        ("output where there is none", "committed is stdout, and now there is no output"),
         ("never executed", "The committed cell was never executed"),
         ("cells out of order", "executed out of order: [2] stands in place 1"),
-        ("picture, other colour", "a picture differs by 0."),
-        ("picture, other size", "a picture was 61 × 61 pixels and is 60 × 60"),
-        ("picture broken", "a picture cannot be decoded"),
-        ("a warning that was not committed", "there is stderr"),
+        ("picture, other colour", "-c4-0-actual.png differ by 0."),
+        ("picture, other size", "expected size: (61, 61, 3) actual size (60, 60, 3)"),
+        ("picture broken", "cannot be compared (cannot identify image file"),
+        ("a warning that was not committed", "now there is stderr; stderr: careful"),
     ],
 )
 def test_it_is_refused_by_its_own_sentence(verdicts, name, sentence):
@@ -244,19 +244,40 @@ def test_pictures_are_left_to_look_at(tmp_path):
     nbformat.write(committed, tmp_path / "a.ipynb")
     nbformat.write(base(), tmp_path / "build" / "a.ipynb")
     printed = replayed(tmp_path, "a.ipynb")
-    for name in ("expected", "actual", "difference"):
+    for name in ("expected", "actual", "actual-failed-diff"):
         path = f"build/pictures/a-c4-0-{name}.png"
-        assert path in printed
+        assert path in printed or "diff" in name
         assert Image.open(tmp_path / path).size == (60, 60)
 
 
-def test_the_largest_deviation_is_reported():
+def test_the_largest_deviation_is_reported(tmp_path):
     old, new = [stream("a 1.0 b 2.0\n")], [stream("a 1.0001 b 2.0004\n")]
-    found, deviation = compare.differences(old, new)
+
+    def differences(**own):
+        return compare.differences(old, new, compare.Tolerance(**own), tmp_path / "a")
+
+    found, deviation = differences()
     assert found == []
     assert deviation == pytest.approx(4e-4)
-    assert compare.differences(old, new, compare.Tolerance(rtol=1e-5))[0]
-    assert not compare.differences(old, new, compare.Tolerance(rtol=0, atol=5e-4))[0]
+    assert differences(rtol=1e-5)[0]
+    assert not differences(rtol=0, atol=5e-4)[0]
+
+
+def test_the_projects_tolerance_holds_for_nbval_and_for_accepting(tmp_path, monkeypatch, capsys):
+    (tmp_path / "build").mkdir()
+    nbformat.write(base(), tmp_path / "build" / "a.ipynb")
+    committed = base()
+    text(0, "0.1234", "0.1244")(committed)
+    (tmp_path / "a.ipynb").write_text(notebook.clean(committed), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert "1 failed" in replayed(tmp_path, "a.ipynb")
+    (tmp_path / "pyproject.toml").write_text("[tool.course]\nrtol = 0.01\n", encoding="utf-8")
+    assert "failed" not in replayed(tmp_path, "a.ipynb")
+    compare.accept(tmp_path / "build" / "a.ipynb", tmp_path / "a.ipynb", show=True)
+    assert "cell" not in capsys.readouterr().out
+    (tmp_path / "pyproject.toml").unlink()
+    compare.accept(tmp_path / "build" / "a.ipynb", tmp_path / "a.ipynb", show=True)
+    assert "a.ipynb, cell c1: stdout: line 1 was" in capsys.readouterr().out
 
 
 def test_plain_nbval_still_executes(tmp_path):

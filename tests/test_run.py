@@ -12,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 
-from course import notebook, run
+from course import cache, notebook, run
 from course.execute import Job
 
 BROKEN = Path(__file__).resolve().parent / "broken"
@@ -164,13 +164,16 @@ def test_an_error_that_is_called_like_a_dead_kernel_is_a_cell_error(folder, caps
     assert "01-odd.ipynb failed (cell error) in cell 1:" in capsys.readouterr().err
 
 
-def test_longest_first_by_the_last_run_and_what_is_unknown_by_its_size(folder):
+def test_longest_first_by_the_last_run_and_what_is_unknown_by_its_code(folder):
     names = ["01-a", "02-b", "03-c", "04-d"]
     paths = [add(folder, name, "1" * (10 - number)) for number, name in enumerate(names)]
-    runs = [run.Run(Job(path, folder), folder / path.name, path.stem) for path in paths]
+    nb = nbformat.read(paths[3], as_version=4)
+    nb.cells.append(nbformat.v4.new_markdown_cell("Prose is no work. " * 99, id="prose"))
+    paths[3].write_text(notebook.clean(nb), encoding="utf-8")
+    jobs = [Job(path, Path(path.name)) for path in paths]
 
     def order(known):
-        return [one.name for one in run.longest_first(runs, known, folder)]
+        return [job.output.stem for job in cache.longest_first(jobs, known)]
 
     assert order({}) == names
     known = {"01-a.ipynb": {"seconds": 3}, "03-c.ipynb": {"seconds": 5}}
