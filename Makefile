@@ -19,11 +19,13 @@ PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
-	@echo 'Options of run-all: ONLY=05  DATA=table.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  TORCH_INDEX=<address of the CPU wheels>'
+	@echo 'Options of run-all: ONLY=05  DATA=table.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  LIMITS="--cell-limit 900"  TORCH_INDEX=<address of the CPU wheels>'
 
-RUN = $(PY) -m course.run --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain)
+RUN = $(PY) -m course.run --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
 # What is typed beside a sweep's options, such as seed=0:20, is its grid.
-GRID = $(filter-out ONLY=% DATA=% PARAMS=% SCHEDULER=% WORKERS=% FORCE=% EXPLAIN=% PYTHON=% TORCH_INDEX=%,$(MAKEOVERRIDES))
+empty :=
+space := $(empty) $(empty)
+GRID = $(filter-out ONLY=% DATA=% PARAMS=% SCHEDULER=% WORKERS=% FORCE=% EXPLAIN=% LIMITS=% PYTHON=% TORCH_INDEX=%,$(subst \$(space),_,$(MAKEOVERRIDES)))
 NBVAL := --nbval --nbval-artefacts build
 
 run-all: $(READY) ## Execute what has changed with papermill, and regenerate the outputs (FORCE=1: all)

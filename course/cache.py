@@ -1,7 +1,9 @@
 """Which notebooks need not be executed again: what they were made of has not changed."""
 
+import contextlib
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 from course import notebook
 from course.execute import Job
 
-NAME = "cache.json"
+NAME, CELLS = "cache.json", "the code of its cells"
 
 
 def fingerprint(path: Path | str) -> str:
@@ -19,34 +21,38 @@ def fingerprint(path: Path | str) -> str:
 
 
 def made_of(job: Job, files: Iterable[str]) -> dict[str, str]:
-    """{ingredient: its mark} of all that the artefact of a job depends on."""
-    code = json.dumps(notebook.code(job.source)).encode()
-    return {
-        "the code of its cells": hashlib.sha256(code).hexdigest(),
+    """{ingredient: its mark} of all that the artefact of a job depends on, files among it."""
+    nb = notebook.read(job.source)
+    cells = [[cell.source, cell.metadata.get("tags")] for cell in notebook.code_cells(nb)]
+    code = json.dumps([nb.metadata.get("kernelspec"), cells]).encode()
+    return {name: fingerprint(name) for name in files} | {
+        CELLS: hashlib.sha256(code).hexdigest(),
         "the choice of its parameters": repr(job.parameters),
         "the version of Python": platform.python_version(),
-        **{name: fingerprint(name) for name in files},
     }
 
 
 def entry(job: Job, lock: Path) -> dict:
     """What is kept of a job that ended well: its ingredients, and its length in seconds and cells.
 
-    Files are named from the project's folder; the notebook itself is none, its cells count.
+    Files are named from the project's folder; the notebook itself is none, its cells count. What
+    was written to since the job began has no mark: who knows which of its versions was read.
     """
     root, source = job.root.resolve(), str(job.source.resolve())
-    read = [Path(name).relative_to(root) for name in job.opened if name != source]
-    named = [path for value in job.parameters.values() if (path := Path(str(value))).is_file()]
-    files = [str(path) for path in (*read, *named, job.output, lock)]
-    seconds, cells = round(job.seconds, 1), job.cells
-    return {"made of": made_of(job, files), "files": files, "seconds": seconds, "cells": cells}
+    files = [Path(name).relative_to(root) for name in job.opened if name != source]
+    files += [Path(str(v)) for v in job.parameters.values() if os.path.isfile(str(v))]
+    made = made_of(job, map(str, [*files, job.output, lock]))
+    for path, name in [(job.source, CELLS), *((path, str(path)) for path in (*files, lock))]:
+        if path.exists() and path.stat().st_mtime >= job.began:
+            made[name] = ""
+    return {"made of": made, "seconds": round(job.seconds, 1), "cells": job.cells}
 
 
 def why_run(job: Job, known: dict | None) -> str:
     """Why a job must be executed though there is an entry of it; "" where it need not."""
     if known is None:
         return "it has not been executed before"
-    now = made_of(job, known["files"])
+    now = made_of(job, known["made of"])
     changed = [name for name, mark in known["made of"].items() if now[name] != mark]
     return f"{', '.join(changed)} has changed" if changed else ""
 
@@ -60,11 +66,19 @@ def read(build: Path) -> dict[str, dict]:
         return {}
 
 
+def write(known: dict[str, dict], build: Path) -> None:
+    """Keep {artefact: its entry}; where that cannot be written, everything is executed again."""
+    with contextlib.suppress(OSError):
+        text = json.dumps(known, indent=1, sort_keys=True) + "\n"
+        notebook.write(text, build / NAME)
+
+
 def longest_first(jobs: list[Job], known: dict[str, dict]) -> list[Job]:
     """The jobs by the seconds of their last run; before them those without any, most code first."""
 
     def length(job: Job) -> tuple[float, int]:
         seconds = known.get(str(job.output), {}).get("seconds", float("inf"))
-        return seconds, sum(len(source) for source, _ in notebook.code(job.source))
+        cells = notebook.code_cells(notebook.read(job.source))
+        return seconds, sum(len(cell.source) for cell in cells)
 
     return sorted(jobs, key=length, reverse=True)

@@ -9,19 +9,22 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from course import cache
 from course.execute import Job, kill_kernels
 from course.notebook import UsageError
 
 # What a project's folder has besides its files: what was built or compiled, environments.
-MADE = re.compile(r"^build\b|__pycache__|site-packages")
+MADE = re.compile(r"^build/|__pycache__|site-packages")
 
 
 def holdings(packages: Sequence[str], files: Sequence[str]) -> dict[str, str]:
     """{name: mark} of Python, packages and files where this is called; "" for what is not there."""
-    have = {re.sub(r"[-_.]+", "-", d.name).lower(): d.version for d in metadata.distributions()}
-    found = {"Python": platform.python_version(), **{name: have.get(name, "") for name in packages}}
-    return {**found, **{file: cache.fingerprint(file) for file in files}}
+    have = {canonicalize_name(each.name): each.version for each in metadata.distributions()}
+    found = {name: have.get(canonicalize_name(name), "") for name in packages}
+    found["Python"] = platform.python_version()
+    return found | {file: cache.fingerprint(file) for file in files}
 
 
 @contextlib.contextmanager
@@ -46,20 +49,22 @@ def connected(address: str, jobs: Sequence[Job], lock: Path) -> Iterator[tuple]:
         inside = glob.glob("**", root_dir=root, recursive=True)  # hidden ones are none
         names = [str(root / name) for name in inside if not MADE.search(name)]
         files = [name for name in {*names, *given} if os.path.isfile(name)]
-        needed = re.findall(r"^([\w-]+)==", text, re.MULTILINE), sorted(files)
+        needed = re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.MULTILINE), sorted(files)
         try:
             found = client.run(holdings, *needed)
         except Exception as error:
             raise UsageError(f"A worker of {address} cannot run this project ({error}).") from None
         here = holdings(*needed)
         for worker, there in found.items():
-            for name in here:
-                if there[name] != here[name]:
-                    lack = f"has not the same {name}" if there[name] else f"has no {name}"
-                    advice = "give it the same environment and folder"
-                    raise UsageError(f"The worker {worker} {lack}; {advice}.")
+            for name in (name for name in here if there[name] != here[name]):
+                lack = f"has not the same {name}" if there[name] else f"has no {name}"
+                advice = "give it the same environment and folder"
+                raise UsageError(f"The worker {worker} {lack}; {advice}.")
+
+        def kill() -> None:
+            client.run(kill_kernels, on_error="ignore")
 
         def trouble() -> str:
             return "" if client.status == "running" else f"the scheduler {address} is gone"
 
-        yield client.get_executor(), slots, lambda: client.run(kill_kernels), trouble
+        yield client.get_executor(), slots, kill, trouble

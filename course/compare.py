@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from course import notebook
+from course.notebook import UsageError
 
 # A number that stands by itself: not part of a word, of a colour such as #0072B2, or of 1.2.3.
 NUMBER = re.compile(r"(?<![\w.#])[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])(?!\.\d)")
@@ -22,8 +23,9 @@ NUMBER = re.compile(r"(?<![\w.#])[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?!
 class Tolerance(NamedTuple):
     """|got − expected| <= atol + rtol · |expected| for numbers with a decimal point or exponent.
 
-    Integers must be equal. `rms` is for pictures: the root mean square of the differences of their
-    pixels, from 0 (the same) to 1 (black for white).
+    Two integers must be equal. `rms` is for pictures: the root mean square of the differences of
+    their pixels, from 0 (the same) to 1 (black for white). Other values that are no numbers, or of
+    no such name, raise UsageError.
     """
 
     rtol: float = 5e-4
@@ -35,12 +37,19 @@ class Tolerance(NamedTuple):
         """The tolerance that the project in this folder sets in pyproject.toml, [tool.course]."""
         file = root / "pyproject.toml"
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
-        return cls(**tomllib.loads(text).get("tool", {}).get("course", {}))
+        return cls()._but(tomllib.loads(text).get("tool", {}).get("course", {}), "[tool.course]")
 
-    def tagged(self, tags: Sequence[str]) -> "Tolerance":
-        """This tolerance with what a cell's tags say: "rtol=0.05", "atol=0.1" or "rms=0.02"."""
+    def tagged(self, cell: NotebookNode) -> "Tolerance":
+        """This tolerance with what the cell's tags say: "rtol=0.05", "atol=0.1" or "rms=0.02"."""
+        tags = cell.metadata.get("tags", [])
         own = dict(tag.split("=", 1) for tag in tags if re.match(r"(rtol|atol|rms)=", tag))
-        return self._replace(**{name: float(text) for name, text in own.items()})
+        return self._but(own, f"A tag of cell {cell.get('id')!r}")
+
+    def _but(self, own: Mapping, where: str) -> "Tolerance":
+        try:
+            return self._replace(**{name: float(value) for name, value in own.items()})
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{where} sets no tolerance: {error}.") from None
 
 
 def differences(
@@ -75,12 +84,11 @@ def _flat(outputs: Sequence[dict]) -> list[tuple[str, str]]:
             flat.append((output.name, output.text))
         elif output.output_type == "error":
             flat.append(("error", f"{output.ename}: {output.evalue}"))
-        else:
+        elif notebook.WIDGET not in output.data:
             for mime, content in sorted(output.data.items()):
-                if not isinstance(content, (str, list)):
+                if not isinstance(content, str):
                     content = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
-                if mime != notebook.WIDGET:
-                    flat.append((mime, "".join(content)))
+                flat.append((mime, content))
     return flat
 
 
@@ -128,7 +136,7 @@ def accept(executed: Path, committed: Path, show: bool = False) -> None:
     """Take the outputs of the file `executed` over into `committed`, which keeps its prose.
 
     Where all agree within the tolerance, and the file is in its clean form, not a byte changes.
-    `show` prints the differences, cell by cell. Raises ValueError, one sentence, where the two are
+    `show` prints the differences, cell by cell. Raises UsageError, one sentence, where the two are
     not of the same source.
     """
     before = committed.read_text(encoding="utf-8")
@@ -137,18 +145,14 @@ def accept(executed: Path, committed: Path, show: bool = False) -> None:
     general, pictures = Tolerance.of(Path.cwd()), executed.parent / "pictures"
     other = notebook.clean(old) != before
     for cell, ran in zip(notebook.code_cells(old), notebook.code_cells(new), strict=True):
-        tolerance, stem = (
-            general.tagged(cell.metadata.get("tags", [])),
-            f"{committed.stem}-{cell.id}",
-        )
-        both = cell.outputs, ran.outputs
-        found = [] if _ignored(cell) else differences(*both, tolerance, pictures / stem)[0]
+        how = general.tagged(cell), pictures / f"{committed.stem}-{ran.id}"
+        found = [] if _ignored(cell) else differences(cell.outputs, ran.outputs, *how)[0]
         for sentence in found if show else []:
-            print(f"{committed.name}, cell {cell.id}: {sentence}")
+            print(f"{committed.name}, cell {ran.id}: {sentence}")
         other |= bool(found) or cell.execution_count != ran.execution_count
         cell.execution_count, cell.outputs = ran.execution_count, ran.outputs
     if other:
-        old.metadata = new.metadata
+        old.metadata.setdefault("language_info", new.metadata.get("language_info", {}))
         notebook.write(notebook.clean(old), committed)
     elif show:
         print(f"{committed.name}: nothing differs beyond the tolerance")
@@ -162,13 +166,12 @@ def _ignored(cell: NotebookNode) -> bool:
 
 
 def same_source(committed: NotebookNode, executed: NotebookNode) -> None:
-    """Raise ValueError where `executed` is not `committed`, run from top to bottom as it stands."""
+    """Raise UsageError where `executed` is not `committed`, run from top to bottom as it stands."""
     if any("injected-parameters" in cell.metadata.get("tags", []) for cell in executed.cells):
-        raise ValueError("it was executed with other parameters; run make run-all without them")
+        raise UsageError("it was executed with other parameters; run make run-all without them")
     old, new = notebook.code_cells(committed), notebook.code_cells(executed)
     if [cell.source for cell in old] != [cell.source for cell in new]:
-        raise ValueError("it was executed from another source; run make run-all again")
+        raise UsageError("it was executed from another source; run make run-all again")
     for number, cell in enumerate(new, start=1):
         if cell.execution_count != number:
-            said = f"cell {cell.id!r} was not executed in its turn"
-            raise ValueError(f"{said}; run make run-all again")
+            raise UsageError(f"cell {cell.id!r} was not executed in its turn; run make run-all")

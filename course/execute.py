@@ -22,7 +22,8 @@ class Job:
     `root` is the project's folder. Limits: seconds for a cell and for the whole notebook, megabytes
     for its kernel (0: no limit). `state` is waiting, running, ok, cached, cell error, kernel died,
     out of memory, cell timeout, notebook timeout, never run or interrupted. `text` is the executed
-    notebook's file (clean where the state is ok), `opened` are the project's files that it read.
+    notebook's file (clean where the state is ok), `opened` are the project's files that it read
+    (None: a kernel that cannot say).
     """
 
     source: Path
@@ -38,8 +39,9 @@ class Job:
     cells: int = 0
     done: int = 0
     seconds: float = 0.0
+    began: float = 0.0
     text: str = ""
-    opened: list[str] = field(default_factory=list)
+    opened: list[str] | None = None
 
     @property
     def good(self) -> bool:
@@ -54,17 +56,17 @@ def execute(job: Job) -> Job:
     """
     os.environ.update(KERNEL_ENV)
     result = _attempt(replace(job, state="ok"))
-    if "Kernel didn't respond" in result.failure:
+    if result.state == "never run" and "Kernel didn't respond" in result.failure:
         # Kernels pick free ports in a race with all others of the machine, and some lose it.
         result = _attempt(replace(job, state="ok"))
     return result
 
 
 def _attempt(job: Job) -> Job:
-    import nbformat
     import papermill
+    from nbclient.exceptions import CellExecutionError
 
-    managers, current, late = [], [], threading.Event()
+    managers, current, started = [], [], time.monotonic()
 
     def entered(cell, cell_index):
         source = "\n".join(f"    | {line}" for line in cell.source.splitlines())
@@ -73,19 +75,17 @@ def _attempt(job: Job) -> Job:
     def left(cell, cell_index, execute_reply):
         job.done += execute_reply["content"]["status"] == "ok"
 
-    def too_late():
-        late.set()
-        kill_kernels(managers)
-
-    started = time.monotonic()
-    timer = threading.Timer(job.whole_limit, too_late)
+    timer = threading.Timer(job.whole_limit, kill_kernels, [managers])
     timer.daemon = True
     timer.start()
     with tempfile.TemporaryDirectory() as folder:
         output, log = Path(folder, "executed.ipynb"), Path(folder, "opened")
-        log.touch()
+        call = (str(log), str(job.root.resolve()), job.memory_limit)
+        code = f"__import__('runpy').run_path({str(TRACE)!r})['start'](*{call!r})"
+        # ipykernel logs to the terminal that it was asked to stop; errors reach us as messages.
+        own = ["--log-level=50", f"--IPKernelApp.code_to_run={code}"]
         try:
-            cells = notebook.code_cells(nbformat.read(job.source, as_version=4))
+            cells = notebook.code_cells(notebook.read(job.source))
             job.cells = len(cells) + bool(job.parameters)
             nb = papermill.execute_notebook(
                 str(job.source),
@@ -94,7 +94,7 @@ def _attempt(job: Job) -> Job:
                 progress_bar=False,
                 request_save_on_cell_execute=False,
                 resources={"metadata": {"path": str(job.source.parent.resolve())}},
-                kernel_manager_class=_manager(job, log, managers),
+                kernel_manager_class=_manager(managers, own),
                 record_timing=False,
                 shutdown_kernel="immediate",  # tearing TensorFlow down politely takes 2 s
                 execution_timeout=job.cell_limit,
@@ -102,14 +102,18 @@ def _attempt(job: Job) -> Job:
                 on_cell_execute=entered,
                 on_cell_executed=left,
             )
+            for shown in (o for cell in notebook.code_cells(nb) for o in cell.outputs):
+                if shown.output_type == "error":  # papermill lets a SystemExit pass
+                    raise CellExecutionError("", shown.ename, shown.evalue)
             job.text = notebook.clean(nb)
-            job.opened = sorted(set(log.read_text("utf-8").split("\n")[:-1]))
+            if log.exists():
+                job.opened = sorted(set(log.read_text("utf-8").splitlines()))
         except Exception as error:
             kind = type(error).__name__
             name = getattr(error, "ename", kind)  # of what the cell raised
             said = f"{name}: {getattr(error, 'evalue', error)}"
             job.state = "cell error" if current else "never run"
-            if late.is_set():
+            if time.monotonic() - started >= job.whole_limit:
                 job.state = "notebook timeout"
                 said = f"the limit of {job.whole_limit:g} s for a whole notebook was reached"
             elif kind == "CellTimeoutError":
@@ -129,26 +133,18 @@ def _attempt(job: Job) -> Job:
     return job
 
 
-def _manager(job: Job, log: Path, managers: list) -> type:
-    """A class of kernel managers that notes its kernels, and has each kernel start the trace."""
+def _manager(managers: list, own: list[str]) -> type:
+    """A class of kernel managers that are noted, and start an IPython kernel with `own` words."""
     from jupyter_client.manager import AsyncKernelManager
-
-    call = (str(log), str(job.root.resolve()), job.memory_limit)
-    code = f"__import__('runpy').run_path({str(TRACE)!r})['start'](*{call!r})"
-    # ipykernel logs to the terminal that it was asked to stop; errors reach us as messages.
-    own = ["--log-level=50", f"--IPKernelApp.code_to_run={code}"]
 
     class RecordedKernelManager(AsyncKernelManager):
         transport_encryption = "auto"
 
-        def __init__(self, **kwargs):
-            super().__init__(**kwargs)
-            managers.append(self)
-            MANAGERS.append(self)
-
         def format_kernel_cmd(self, extra_arguments=None):
-            more = own if self.ipykernel else []
-            return super().format_kernel_cmd([*(extra_arguments or []), *more])
+            for kept in (managers, MANAGERS):
+                kept.append(self)
+            python = any("ipykernel" in word for word in self.kernel_spec.argv)
+            return super().format_kernel_cmd([*(extra_arguments or []), *own * python])
 
     return RecordedKernelManager
 

@@ -1,6 +1,7 @@
 """One notebook as a file: what it is called, its parameters, its clean form, writing it."""
 
 import ast
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,14 +31,14 @@ def select(folder: Path, only: str = "") -> list[Path]:
 
 
 def defaults(path: Path) -> dict[str, object]:
-    """{name: value} that the notebook's cell tagged `parameters` sets."""
+    """{name: value} that the notebook's cell tagged `parameters` sets; None for a computed one."""
     import papermill
 
     try:
         found = papermill.inspect_notebook(str(path))
     except ValueError as error:
         raise UsageError(f"{path} cannot be read as a notebook: {error}") from None
-    return {name: ast.literal_eval(found[name]["default"]) for name in found}
+    return {name: _literal(found[name]["default"], None) for name in found}
 
 
 def parameters(wanted: dict[str, str], own: dict[str, object]) -> dict[str, object]:
@@ -45,33 +46,36 @@ def parameters(wanted: dict[str, str], own: dict[str, object]) -> dict[str, obje
 
     Raises UsageError for a value that is not of the default's kind.
     """
-    values = {}
-    for name, text in wanted.items():
-        if name in own:
-            try:
-                values[name] = ast.literal_eval(text)
-            except (ValueError, SyntaxError):
-                values[name] = text
-            kind = type(own[name])
-            allowed = (int, float) if kind is float else (kind,)
-            if own[name] is not None and type(values[name]) not in allowed:
-                said = f"takes a value of type {kind.__name__}, not {text!r}"
-                raise UsageError(f"The parameter {name!r} {said}.")
+    values = {name: _literal(text, text) for name, text in wanted.items() if name in own}
+    for name, value in values.items():
+        kind = type(own[name])
+        if own[name] is not None and type(value) not in (
+            (int, float) if kind is float else (kind,)
+        ):
+            said = f"takes a value of type {kind.__name__}, not {wanted[name]!r}"
+            raise UsageError(f"The parameter {name!r} {said}.")
     return values
 
 
-def code_cells(nb: NotebookNode) -> list[NotebookNode]:
-    """The cells of `nb` that are executed, in order."""
-    return [cell for cell in nb.cells if cell.cell_type == "code"]
-
-
-def code(path: Path) -> list[tuple[str, list | None]]:
-    """[(source, tags)] of its code cells; [] where it is no notebook: to execute it says why."""
+def _literal(text: str, otherwise: object) -> object:
     try:
-        cells = code_cells(nbformat.read(path, as_version=4))
+        return json.loads(json.dumps(ast.literal_eval(text)))  # papermill writes these and no other
+    except (ValueError, SyntaxError, TypeError):
+        return otherwise
+
+
+def read(path: Path) -> NotebookNode:
+    """A notebook; an empty one where the file is none: to execute it says why."""
+    try:
+        return nbformat.read(path, as_version=4)
     except Exception:
-        return []
-    return [(cell.source, cell.metadata.get("tags")) for cell in cells]
+        return nbformat.v4.new_notebook()
+
+
+def code_cells(nb: NotebookNode) -> list[NotebookNode]:
+    """The cells of `nb` that are executed, in order; a blank one or a tag skip-execution is not."""
+    code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]
+    return [cell for cell in code if "skip-execution" not in cell.metadata.get("tags", [])]
 
 
 def clean(nb: NotebookNode) -> str:
@@ -90,7 +94,7 @@ def clean(nb: NotebookNode) -> str:
 
 
 def joined(outputs: Sequence[dict]) -> list[NotebookNode]:
-    """Outputs with each stream's pieces in one, where the first was: kernels cut them by time.
+    """Outputs with each stream's pieces between two displays in one: kernels cut them by time.
 
     A line is what its last carriage return leaves of it. (nbclient's own joining takes hours for
     one line of 100 MB.)
@@ -99,13 +103,15 @@ def joined(outputs: Sequence[dict]) -> list[NotebookNode]:
     for output in map(NotebookNode, outputs):
         if output.output_type != "stream":
             result.append(output)
-            continue
-        if output.name not in pieces:
+            pieces = {}
+        elif output.name in pieces:
+            pieces[output.name].append("".join(output.text))
+        else:
+            output.text = pieces[output.name] = ["".join(output.text)]
             result.append(output)
-        pieces.setdefault(output.name, []).append("".join(output.text))
     for output in result:
         if output.output_type == "stream":
-            text = "".join(pieces[output.name])
+            text = "".join(output.text)
             if "\r" in text:
                 lines = text.replace("\r\n", "\n").split("\n")
                 text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)

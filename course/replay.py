@@ -14,6 +14,8 @@ from nbval import plugin as nbval
 
 from course import compare, notebook
 
+DEVIATION = "largest deviation within the tolerance"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("nbval")
@@ -29,17 +31,24 @@ def pytest_configure(config: pytest.Config) -> None:
     nbval.IPyNbCell.compare_outputs = _compare_outputs
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which number is the furthest from its committed one, of those within the tolerance."""
+    passed = terminalreporter.stats.get("passed", [])
+    noted = [(each.nodeid, *pair) for each in passed for pair in each.user_properties]
+    found = [(away, nodeid) for nodeid, what, away in noted if what == DEVIATION]
+    if found:
+        terminalreporter.line("The {}: {:.2g}, in {}.".format(DEVIATION, *max(found)))
+
+
 class Replay:
     """What nbval needs of a kernel, from the cells of an executed notebook."""
 
     def __init__(self, cells: Sequence[nbformat.NotebookNode]):
-        self.cells = iter(cells)
+        self.cells, self.place = cells, 1
 
     def execute_cell_input(self, source: str, allow_stdin: bool | None = None) -> int:
-        # nbval skips cells that are marked so.
-        cell = next(cell for cell in self.cells if cell.source == source)
         status = {"output_type": "status", "execution_state": "idle"}
-        self.messages = iter([*cell.outputs, status])
+        self.messages = iter([*self.cells[self.place - 1].outputs, status])
         return 1
 
     def get_message(self, stream: str, timeout: float | None = None) -> dict:
@@ -60,7 +69,7 @@ def _setup(self: nbval.IPyNbFile) -> None:
     executed = nbformat.read(path, as_version=4)
     try:
         compare.same_source(self.nb, executed)
-    except ValueError as error:
+    except notebook.UsageError as error:
         raise self.CollectError(f"{path}: {error}") from None
     self.kernel = Replay(notebook.code_cells(executed))
     self.setup_sanitize_files()
@@ -70,7 +79,12 @@ _nbval_runtest = nbval.IPyNbCell.runtest
 
 
 def _runtest(self: nbval.IPyNbCell) -> None:
-    count, place = self.cell.execution_count, self.cell_num + 1
+    cells = notebook.code_cells(self.parent.nb)
+    places = [place for place, cell in enumerate(cells, start=1) if cell is self.cell]
+    if self.options["skip"] or not places:
+        pytest.skip("not executed")
+    count, place = self.cell.execution_count, places[0]
+    self.parent.kernel.place = place
     if count is None:
         self.raise_cell_error("The committed cell was never executed")
     if count != place:
@@ -82,11 +96,11 @@ def _runtest(self: nbval.IPyNbCell) -> None:
 def _compare_outputs(
     self: nbval.IPyNbCell, test: list, ref: list, skip_compare: object = None
 ) -> bool:
-    tolerance = self.config.course_tolerance.tagged(self.cell.metadata.get("tags", []))
+    tolerance = self.config.course_tolerance.tagged(self.cell)
     clean = [self.sanitize_outputs(o, skip_sanitize=("metadata", "traceback")) for o in (ref, test)]
     folder = Path(self.config.option.nbval_artefacts or "build") / "pictures"
     stem = folder / f"{self.path.stem}-{self.cell.get('id', self.cell_num)}"
     self.comparison_traceback, deviation = compare.differences(*clean, tolerance, stem)
     if deviation:
-        self.user_properties.append(("largest deviation", deviation))
+        self.user_properties.append((DEVIATION, deviation))
     return not self.comparison_traceback

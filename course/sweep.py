@@ -38,7 +38,8 @@ def checked_numbers(path: Path) -> dict[str, float]:
         for output in cell.outputs:
             for claim, text in CHECKED.findall(output.get("text", "")):
                 found = compare.NUMBER.findall(text)
-                places = [f" [{place}]" for place in range(len(found))] if "[" in text else [""]
+                listed = "[" in text or len(found) != 1
+                places = [f" [{place}]" for place in range(len(found))] if listed else [""]
                 for place, number in zip(places, found, strict=True):
                     numbers[f"{cell.id}: {claim}{place}"] = float(number)
     return numbers

@@ -1,13 +1,18 @@
 """What is executed again, and what is not, with real kernels."""
 
+import json
 import os
+import sys
+import time
+from pathlib import Path
 
 import nbformat
 import pytest
 from test_faults import states
 from test_run import add, main, texts
 
-from course import notebook
+from course import cache, notebook
+from course.execute import Job
 
 
 @pytest.fixture
@@ -93,11 +98,13 @@ def test_new_prose_is_never_overwritten_by_a_cached_run(project):
     nb = nbformat.read(path, as_version=4)
     nb.cells.insert(0, nbformat.v4.new_markdown_cell("Written after the last run.", id="new"))
     nb.cells[1].outputs = []
+    nb.metadata["title"] = "Mine"
     path.write_text(notebook.clean(nb), encoding="utf-8")
     assert main(project) == 0
     assert set(states(project).values()) == {"cached"}
     after = nbformat.read(path, as_version=4)
     assert after.cells[0].source == "Written after the last run."
+    assert after.metadata["title"] == "Mine"
     assert texts(path)[1] == "b\n"
 
 
@@ -106,6 +113,53 @@ def test_parameters_and_force_are(project):
     assert states(project) == {"01-a.ipynb": "ok"}
     assert main(project, "--force") == 0
     assert set(states(project).values()) == {"ok"}
+
+
+def test_what_was_edited_during_a_run_is_executed_again(project):
+    add(
+        project,
+        "03-c",
+        "n = len(open('../table.csv').read())\nopen('../table.csv', 'a').write('2')",
+    )
+    assert main(project, "--only", "03") == 0
+    for _ in range(2):
+        assert main(project, "--only", "03") == 0
+        assert states(project) == {"03-c.ipynb": "ok"}
+
+
+def test_an_entry_marks_nothing_that_was_written_to_since_the_job_began(project):
+    source, lock = project / "notebooks" / "02-b.ipynb", Path("requirements.lock")
+    job = Job(source, Path("build/02-b.ipynb"), {"long": "a" * 300}, project)
+    job.opened = [str(project / "helper_b.py")]
+    assert cache.why_run(job, cache.entry(job, lock)) != ""  # everything is newer than 1970
+    job.began = time.time() + 60
+    assert cache.why_run(job, cache.entry(job, lock)) == ""
+
+
+@pytest.mark.parametrize("launcher", ["-m ipykernel_launcher", "launch.py"])
+def test_a_kernel_of_another_name_is_traced_or_never_cached(project, monkeypatch, launcher):
+    script = project / "launch.py"
+    script.write_text("from ipykernel import kernelapp\n\nkernelapp.launch_new_instance()\n")
+    start = launcher.replace("launch.py", str(script)).split()
+    spec = {"argv": [sys.executable, *start, "-f", "{connection_file}"], "language": "python"}
+    folder = project / "jupyter" / "kernels" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(json.dumps({**spec, "display_name": "Mine"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(project / "jupyter"))
+    edit(project / "notebooks" / "02-b.ipynb", '"python3"', '"mine"')
+    assert main(project, "--only", "02") == 0
+    assert states(project) == {"02-b.ipynb": "ok"}  # another kernel is a reason
+    assert main(project, "--only", "02") == 0
+    assert states(project) == {"02-b.ipynb": "ok" if "launch.py" in launcher else "cached"}
+    edit(project / "helper_b.py", "'b'", "'B'")
+    assert main(project, "--only", "02") == 0
+    assert texts(project / "build" / "02-b.ipynb") == ["B\n"]
+
+
+def test_another_python_is_a_reason(project, monkeypatch, capsys):
+    monkeypatch.setattr("platform.python_version", lambda: "3.99.0")
+    assert main(project, "--explain", "--only", "02") == 0
+    assert "02-b: the version of Python has changed" in capsys.readouterr().out
 
 
 def test_an_output_within_the_tolerance_is_kept_byte_for_byte(project, capsys):

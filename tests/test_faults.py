@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with POSIX signal
 BEGUN = "import time\n\nwith open('begun', 'w') as file:\n    file.write(str(time.time()))"
 FAULTS = {  # name: (the second cell, arguments, state)
     "raises": ("raise ValueError('on purpose')", [], "cell error"),
+    "leaves": ("import sys\n\nsys.exit()", [], "cell error"),
     "syntax": ("1 +", [], "cell error"),
     "exits": ("import os\n\nos._exit(1)", [], "kernel died"),
     "killed": ("import os\n\nos.kill(os.getpid(), 9)", [], "kernel died"),
@@ -82,7 +84,15 @@ def test_a_fault_has_its_state_and_costs_nothing(folder, fault, capsys, record_p
         assert status == 1
         assert f"02-faulty.ipynb failed ({state}) in cell 2:" in capsys.readouterr().err
         assert (folder / "build" / path.name).read_bytes() == good
-        assert 'failures="1"' in (folder / "build" / "report.xml").read_text(encoding="utf-8")
+        report = (folder / "build" / "report.xml").read_text(encoding="utf-8")
+        assert '<testsuite tests="2" failures="1" name="notebooks">' in report
+
+
+def test_control_characters_leave_the_reports_readable(folder):
+    add(folder, "01-odd", r"raise ValueError('\x1b[31mred\x00')")
+    assert main(folder) == 1
+    (case,) = ElementTree.parse(folder / "build" / "report.xml").iter("testcase")
+    assert "ValueError: [31mred" in case[0].text
 
 
 @pytest.mark.parametrize(
@@ -140,7 +150,7 @@ def test_a_build_that_cannot_be_written_is_refused_in_a_sentence(folder, capsys)
 @pytest.mark.skipif(
     not shutil.which("mount") or os.getuid() != 0, reason="mounting a small disk takes root"
 )
-def test_a_full_disk_loses_nothing(folder, capsys):
+def test_a_full_disk_loses_nothing(folder, capsys, record_property):
     path = add(folder, "01-fine", "print(1)")
     before = path.read_bytes()
     (folder / "build").mkdir()
@@ -150,13 +160,23 @@ def test_a_full_disk_loses_nothing(folder, capsys):
     try:
         assert main(folder) == 0
         good = (folder / "build" / path.name).read_bytes()
-        add(folder, "01-fine", "print('x' * 10**6)")
+        add(folder, "01-fine", BEGUN, "print('x' * 10**6)")
         assert main(folder, "--keep") == 1
+        began = float((folder / "notebooks" / "begun").read_text())
+        record_property("seconds to know", f"{time.time() - began:.2f}")
         assert "No space left on device" in capsys.readouterr().err
         assert (folder / "build" / path.name).read_bytes() == good
     finally:
         subprocess.run(["umount", str(folder / "build")], check=True)
     assert before != path.read_bytes()  # the first, good, run was accepted
+
+
+def _cwd(process):
+    """Where it works; "" of one that has ended, though nobody may have asked yet how."""
+    try:
+        return process.cwd()
+    except psutil.Error:
+        return ""
 
 
 def start(folder):
@@ -169,18 +189,20 @@ def start(folder):
     )
 
 
-def test_two_runs_at_once_are_refused_in_a_sentence(folder):
+def test_two_runs_at_once_are_refused_in_a_sentence(folder, record_property):
     add(folder, "01-slow", "import time\n\ntime.sleep(4)")
     first = start(folder)
     first.stdout.readline()
+    started = time.monotonic()
     second = start(folder)
     assert second.wait(20) == 2
+    record_property("seconds to know", f"{time.monotonic() - started:.2f}")
     assert "Another run is at work in" in second.stderr.read()
     assert first.wait(30) == 0
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_an_interrupt_at_any_moment_leaves_no_process(folder, seed):
+def test_an_interrupt_at_any_moment_leaves_no_process(folder, seed, record_property):
     rng = random.Random(seed)
     add(folder, "01-fine", "print(1)")
     add(folder, "02-slow", "import time\n\ntime.sleep(60)")
@@ -191,8 +213,11 @@ def test_an_interrupt_at_any_moment_leaves_no_process(folder, seed):
     time.sleep(rng.uniform(0, 4))
     children = own.children(recursive=True)
     process.send_signal(rng.choice([signal.SIGINT, signal.SIGTERM]))
+    started = time.monotonic()
     assert process.wait(20) == 130
-    assert not [child for child in children if child.is_running()]
+    record_property("seconds to know", f"{time.monotonic() - started:.2f}")
+    assert not [child for child in children if _cwd(child)]
+    assert not [other for other in psutil.process_iter() if str(folder) in _cwd(other)]
     assert {p: p.read_bytes() for p in before} == before
     found = states(folder)
     assert found["02-slow.ipynb"] == "interrupted"

@@ -121,3 +121,12 @@ def test_the_readme_is_short_and_its_links_lead_somewhere():
     assert all((ROOT / link).exists() for link in links)
     for command in set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.M)):
         assert re.search(rf"^{command}:", (ROOT / "Makefile").read_text(), re.M), command
+
+
+def test_problem_5_exports_to_a_folder_for_each_choice_of_parameters():
+    """Points of a sweep are executed side by side, and must not write one file."""
+    cells = {cell.id: cell for cell in nbformat.read(NOTEBOOKS[4], as_version=4).cells}
+    names = {node.targets[0].id for node in _parsed(cells["parameters"]).body}
+    assert {"data", "seed", "epochs"} <= names
+    export = "\n".join(cells["export"].source.splitlines()[:3])
+    assert names <= {node.id for node in ast.walk(ast.parse(export)) if isinstance(node, ast.Name)}

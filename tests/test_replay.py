@@ -268,16 +268,50 @@ def test_the_projects_tolerance_holds_for_nbval_and_for_accepting(tmp_path, monk
     nbformat.write(base(), tmp_path / "build" / "a.ipynb")
     committed = base()
     text(0, "0.1234", "0.1244")(committed)
+    text(6, "12:00:01", "13:37:00")(committed)  # ignored by a comment
     (tmp_path / "a.ipynb").write_text(notebook.clean(committed), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert "1 failed" in replayed(tmp_path, "a.ipynb")
     (tmp_path / "pyproject.toml").write_text("[tool.course]\nrtol = 0.01\n", encoding="utf-8")
-    assert "failed" not in replayed(tmp_path, "a.ipynb")
+    printed = replayed(tmp_path, "a.ipynb")
+    assert "failed" not in printed
+    assert "The largest deviation within the tolerance: 0.001, in a.ipynb::Cell 0." in printed
     compare.accept(tmp_path / "build" / "a.ipynb", tmp_path / "a.ipynb", show=True)
-    assert "cell" not in capsys.readouterr().out
+    assert "a.ipynb: nothing differs beyond the tolerance" in capsys.readouterr().out
+    assert "13:37:00" in (tmp_path / "a.ipynb").read_text(encoding="utf-8")
     (tmp_path / "pyproject.toml").unlink()
     compare.accept(tmp_path / "build" / "a.ipynb", tmp_path / "a.ipynb", show=True)
     assert "a.ipynb, cell c1: stdout: line 1 was" in capsys.readouterr().out
+
+
+def test_a_figure_that_became_blank_is_caught_within_the_tolerance(tmp_path):
+    faint = [display(image_png=png(picture(line=(252, 252, 252))))]
+    blank = [display(image_png=png(np.full((60, 60, 3), 255)))]
+    found, _ = compare.differences(faint, blank, compare.Tolerance(), tmp_path / "a")
+    assert found == ["image/png: a picture is blank"]
+    assert compare.differences(blank, faint, compare.Tolerance(), tmp_path / "a")[0] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_widget_shows_is_not_compared_and_lists_are(tmp_path):
+    def found(old, new):
+        return compare.differences([old], [new], compare.Tolerance(), tmp_path / "a")[0]
+
+    widget = display(**{compare.notebook.WIDGET: {"model_id": "1"}, "text_plain": "Slider 1"})
+    other = display(**{compare.notebook.WIDGET: {"model_id": "2"}, "text_plain": "Slider 2"})
+    assert found(widget, other) == []
+    assert found(display(application_json=[1, 2]), display(application_json=[1, 2])) == []
+    assert found(display(application_json=["a", "b"]), display(application_json=["ab"]))
+
+
+def test_a_cell_is_compared_with_its_own_artefact_though_another_has_its_source(tmp_path):
+    cells = [v4.new_code_cell("next(n)", execution_count=k, id=f"c{k}") for k in (1, 2)]
+    for number, cell in enumerate(cells, start=1):
+        cell.outputs = [stream(f"{number}\n")]
+    (tmp_path / "build").mkdir()
+    for folder in (tmp_path, tmp_path / "build"):
+        nbformat.write(v4.new_notebook(cells=cells), folder / "a.ipynb")
+    assert "1 passed" in replayed(tmp_path, "a.ipynb::Cell 1")
 
 
 def test_plain_nbval_still_executes(tmp_path):

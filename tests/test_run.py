@@ -12,8 +12,7 @@ import nbformat
 import psutil
 import pytest
 
-from course import cache, notebook, run
-from course.execute import Job
+from course import cache, execute, notebook, run
 
 BROKEN = Path(__file__).resolve().parent / "broken"
 
@@ -117,6 +116,10 @@ def test_parameters_are_set_and_the_committed_notebook_is_left(folder, capsys):
         (["--params", "seed=1.5"], "The parameter 'seed' takes a value of type int, not '1.5'."),
         (["--params", "seed=True"], "The parameter 'seed' takes a value of type int, not 'True'."),
         (["--params", "seed"], "A parameter is written name=value, not 'seed'."),
+        (
+            ["--params", "seed=it's"],
+            "The parameters seed=it's cannot be read: No closing quotation.",
+        ),
         (["--data", "no.csv"], "There is no file 'no.csv' to take the data from."),
     ],
 )
@@ -126,6 +129,42 @@ def test_a_wrong_request_is_refused_in_one_sentence(folder, capsys, arguments, s
     assert main(folder, *arguments) == 2
     assert capsys.readouterr().err == sentence + "\n"
     assert not (folder / "build").exists()
+
+
+def test_a_parameter_whose_default_is_computed_takes_any_value(folder):
+    add(folder, "01-fine", "print(total)", parameters="total = 2 * 3")
+    assert main(folder, "--params", "total=7.5") == 0
+    assert texts(folder / "build" / "01-fine.ipynb")[-1] == "7.5\n"
+
+
+def test_values_are_what_papermill_can_write():
+    own = {"layers": [1], "pair": [1, 2], "free": None}
+    wanted = {"layers": "(32, 16)", "pair": "[3, 4]", "free": "{{1}}", "other": "1"}
+    given = notebook.parameters(wanted, own)
+    assert given == {"layers": [32, 16], "pair": [3, 4], "free": "{{1}}"}
+
+
+def test_text_stays_on_its_side_of_a_figure():
+    parts = [("stdout", "a"), ("stderr", "!"), ("stdout", "b\n"), None, ("stdout", "c\n")]
+    outputs = [
+        nbformat.v4.new_output("stream", name=part[0], text=part[1])
+        if part
+        else nbformat.v4.new_output("display_data", data={"image/png": ""})
+        for part in parts
+    ]
+    joined = [output.get("text") for output in notebook.joined(outputs)]
+    assert joined == ["ab\n", "!", None, "c\n"]
+
+
+def test_a_notebook_that_cannot_be_accepted_is_a_sentence_and_the_others_are(folder, capsys):
+    bad, fine = add(folder, "01-bad", "print(1)"), add(folder, "02-fine", "print(2)")
+    nb = nbformat.read(bad, as_version=4)
+    nb.cells[0].metadata["tags"] = ["rtol=5%"]
+    bad.write_text(notebook.clean(nb), encoding="utf-8")
+    assert main(folder) == 1
+    said = "A tag of cell 'cell-0' sets no tolerance: could not convert string to float: '5%'."
+    assert capsys.readouterr().err == f"01-bad.ipynb stays as it is: {said}\n"
+    assert texts(fine) == ["2\n"]
 
 
 def test_only_takes_the_notebooks_that_begin_so(folder):
@@ -164,13 +203,21 @@ def test_an_error_that_is_called_like_a_dead_kernel_is_a_cell_error(folder, caps
     assert "01-odd.ipynb failed (cell error) in cell 1:" in capsys.readouterr().err
 
 
+def test_a_kernel_that_does_not_answer_is_started_once_more(monkeypatch):
+    silent = execute.Job(Path("a"), Path("b"), state="never run", failure="Kernel didn't respond")
+    results = [silent, execute.Job(Path("a"), Path("b"), state="ok"), None]
+    monkeypatch.setattr(execute, "_attempt", lambda job: results.pop(0))
+    assert execute.execute(execute.Job(Path("a"), Path("b"))).state == "ok"
+    assert results == [None]
+
+
 def test_longest_first_by_the_last_run_and_what_is_unknown_by_its_code(folder):
     names = ["01-a", "02-b", "03-c", "04-d"]
     paths = [add(folder, name, "1" * (10 - number)) for number, name in enumerate(names)]
     nb = nbformat.read(paths[3], as_version=4)
     nb.cells.append(nbformat.v4.new_markdown_cell("Prose is no work. " * 99, id="prose"))
     paths[3].write_text(notebook.clean(nb), encoding="utf-8")
-    jobs = [Job(path, Path(path.name)) for path in paths]
+    jobs = [execute.Job(path, Path(path.name)) for path in paths]
 
     def order(known):
         return [job.output.stem for job in cache.longest_first(jobs, known)]
@@ -184,7 +231,13 @@ def test_a_folder_of_foreign_notebooks(tmp_path):
     """Two notebooks of another project, no lock, no helpers: executed, accepted, checked."""
     (tmp_path / "notebooks").mkdir()
     path = add(tmp_path, "Intro", "from math import pi\n\npi")
-    add(tmp_path, "a second one", "n = 3\nprint(n)")
+    old = add(tmp_path, "a second one", "n = 3\nprint(n)", " ", "1 / 0", "print(n + 1)")
+    nb = nbformat.read(old, as_version=4)
+    nb.nbformat_minor = 4  # cells had no ids
+    nb.cells[2].metadata["tags"] = ["skip-execution"]
+    for cell in nb.cells:
+        del cell["id"]
+    old.write_text(nbformat.writes(nb), encoding="utf-8")
     where = ["--notebooks", "notebooks", "--build", "build"]
     command = [sys.executable, "-m", "course.run", *where]
     assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
@@ -192,10 +245,10 @@ def test_a_folder_of_foreign_notebooks(tmp_path):
     check = [sys.executable, "-m", "pytest", "-p", "course.replay", "-p", "no:cacheprovider"]
     check += ["--nbval", "--nbval-artefacts", "build", "notebooks"]
     done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
-    assert "2 passed" in done.stdout
+    assert "3 passed, 2 skipped" in done.stdout
     path.write_text(path.read_text("utf-8").replace("3.14159", "3.15159"), encoding="utf-8")
     done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
-    assert "1 failed, 1 passed" in done.stdout
+    assert "1 failed, 2 passed, 2 skipped" in done.stdout
 
 
 def test_a_write_that_fails_leaves_the_file(tmp_path, monkeypatch):
