@@ -35,11 +35,10 @@ def made_of(job: Job, files: Iterable[str]) -> dict[str, str]:
 def entry(job: Job, lock: Path) -> dict:
     """What is kept of a job that ended well: its ingredients, and its length in seconds and cells.
 
-    Files are named from the project's folder; the notebook itself is none, its cells count. What
-    was written to since the job began has no mark: who knows which of its versions was read.
+    Files are named from the project's folder. What was written to since the job began has no mark:
+    who knows which of its versions was read.
     """
-    root, source = job.root.resolve(), str(job.source.resolve())
-    files = [Path(name).relative_to(root) for name in job.opened if name != source]
+    files = [Path(name).relative_to(job.root.resolve()) for name in job.opened]
     files += [Path(str(v)) for v in job.parameters.values() if os.path.isfile(str(v))]
     made = made_of(job, map(str, [*files, job.output, lock]))
     for path, name in [(job.source, CELLS), *((path, str(path)) for path in (*files, lock))]:

@@ -63,7 +63,6 @@ def execute_all(
             kill()
             time.sleep(0.1)
         for future, job in at_work.items():
-            future.cancel()
             ended = _ended(job, future)
             cut = {"state": "interrupted", "failure": "was interrupted"}
             become(job, **ended | (cut if ended["state"] != "ok" else {}))

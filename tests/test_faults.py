@@ -88,6 +88,15 @@ def test_a_fault_has_its_state_and_costs_nothing(folder, fault, capsys, record_p
         assert '<testsuite tests="2" failures="1" name="notebooks">' in report
 
 
+def test_a_fault_is_reported_while_others_are_at_work(folder):
+    add(folder, "01-raises", "1 / 0")
+    wait = "import json\nimport time\n\ntime.sleep(3)"
+    read = "print(*sorted(r['state'] for r in json.load(open('../build/report.json'))), sep=', ')"
+    add(folder, "02-slow", wait, read)
+    assert main(folder, "--workers", "2") == 1
+    assert texts(folder / "build" / "02-slow.ipynb")[-1] == "cell error, running\n"
+
+
 def test_control_characters_leave_the_reports_readable(folder):
     add(folder, "01-odd", r"raise ValueError('\x1b[31mred\x00')")
     assert main(folder) == 1

@@ -39,7 +39,7 @@ def display(**data):
 
 TABLE = "<table class='t'><tr><th>auc</th></tr><tr><td>0.9062</td></tr><tr><td>40</td></tr></table>"
 CELLS = [  # source, tags, outputs
-    ("loss", [], [stream("loss 0.1234 after 12 steps\nbest -2.25e-05\n")]),
+    ("loss", [], [stream("loss 0.1234 after 12000 steps\nbest -2.25e-05\n")]),
     ("table", [], [display(text_html=TABLE, text_plain="auc 0.9062")]),
     ("json", [], [display(application_json={"auc": 0.9062, "n": 40})]),
     ("figure", [], [display(image_png=png(picture()), text_plain="<Figure>")]),
@@ -108,8 +108,8 @@ ROW = "<tr><td>40</td></tr>"
 PLANTED = {  # name: (change of the committed notebook, whether it must be caught)
     "digit inside": (text(0, "0.1234", "0.12341"), False),
     "digit outside": (text(0, "0.1234", "0.1244"), True),
-    "integer": (text(0, "12 steps", "13 steps"), True),
-    "integer made a decimal": (text(0, "12 steps", "12.1 steps"), True),
+    "integer": (text(0, "12000 steps", "12001 steps"), True),
+    "integer made a decimal": (text(0, "12000 steps", "12012.5 steps"), True),
     "sign": (text(0, "-2.25e-05", "2.25e-05"), True),
     "exponent": (text(0, "-2.25e-05", "-2.25e-04"), True),
     "exponent inside": (text(0, "-2.25e-05", "-2.2501e-05"), False),
@@ -119,8 +119,8 @@ PLANTED = {  # name: (change of the committed notebook, whether it must be caugh
     "lines swapped": (
         text(
             0,
-            "loss 0.1234 after 12 steps\nbest -2.25e-05\n",
-            "best -2.25e-05\nloss 0.1234 after 12 steps\n",
+            "loss 0.1234 after 12000 steps\nbest -2.25e-05\n",
+            "best -2.25e-05\nloss 0.1234 after 12000 steps\n",
         ),
         True,
     ),
