@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -57,14 +58,11 @@ def connected(address: str, jobs: Sequence[Job], lock: Path) -> Iterator[tuple]:
         here = holdings(*needed)
         for worker, there in found.items():
             for name in (name for name in here if there[name] != here[name]):
-                lack = f"has not the same {name}" if there[name] else f"has no {name}"
-                advice = "give it the same environment and folder"
-                raise UsageError(f"The worker {worker} {lack}; {advice}.")
-
-        def kill() -> None:
-            client.run(kill_kernels, on_error="ignore")
+                said = f"{worker} has {'not the same' if there[name] else 'no'} {name}"
+                raise UsageError(f"The worker {said}; give it the same environment and folder.")
 
         def trouble() -> str:
             return "" if client.status == "running" else f"the scheduler {address} is gone"
 
+        kill = partial(client.run, kill_kernels, on_error="ignore")
         yield client.get_executor(), slots, kill, trouble

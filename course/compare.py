@@ -7,7 +7,6 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
@@ -20,40 +19,28 @@ from course.notebook import UsageError
 NUMBER = re.compile(r"(?<![\w.#])[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])(?!\.\d)")
 
 
-class Tolerance(NamedTuple):
-    """|got − expected| <= atol + rtol · |expected| for numbers with a decimal point or exponent.
+TOLERANCE = {"rtol": 5e-4, "atol": 1e-9, "rms": 0.01}
 
-    Two integers must be equal. `rms` is for pictures: the root mean square of the differences of
-    their pixels, from 0 (the same) to 1 (black for white). Other values that are no numbers, or of
-    no such name, raise UsageError.
+
+def tolerance(root: Path, cell: NotebookNode) -> dict[str, float]:
+    """TOLERANCE, with what [tool.course] in `root`'s pyproject.toml, or a tag "rtol=0.05", sets.
+
+    |got − expected| <= atol + rtol · |expected| for numbers with a decimal point or exponent; two
+    integers must be equal. `rms` is for pictures: the root mean square of the differences of their
+    pixels, from 0 (the same) to 1 (black for white). Raises UsageError for what is no number.
     """
-
-    rtol: float = 5e-4
-    atol: float = 1e-9
-    rms: float = 0.01
-
-    @classmethod
-    def of(cls, root: Path) -> "Tolerance":
-        """The tolerance that the project in this folder sets in pyproject.toml, [tool.course]."""
-        file = root / "pyproject.toml"
-        text = file.read_text(encoding="utf-8") if file.is_file() else ""
-        return cls()._but(tomllib.loads(text).get("tool", {}).get("course", {}), "[tool.course]")
-
-    def tagged(self, cell: NotebookNode) -> "Tolerance":
-        """This tolerance with what the cell's tags say: "rtol=0.05", "atol=0.1" or "rms=0.02"."""
-        tags = cell.metadata.get("tags", [])
-        own = dict(tag.split("=", 1) for tag in tags if re.match(r"(rtol|atol|rms)=", tag))
-        return self._but(own, f"A tag of cell {cell.get('id')!r}")
-
-    def _but(self, own: Mapping, where: str) -> "Tolerance":
-        try:
-            return self._replace(**{name: float(value) for name, value in own.items()})
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"{where} sets no tolerance: {error}.") from None
+    file = root / "pyproject.toml"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    own = TOLERANCE | tomllib.loads(text).get("tool", {}).get("course", {})
+    own |= dict(tag.split("=", 1) for tag in cell.metadata.get("tags", []) if "=" in tag)
+    try:
+        return {name: float(own[name]) for name in TOLERANCE}
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"A tolerance of cell {cell.get('id')!r}: {error}.") from None
 
 
 def differences(
-    expected: Sequence[dict], got: Sequence[dict], tolerance: Tolerance, pictures: Path
+    expected: Sequence[dict], got: Sequence[dict], tolerance: Mapping[str, float], pictures: Path
 ) -> tuple[list[str], float]:
     """What differs between two lists of a cell's outputs (nbformat): ([sentence], deviation).
 
@@ -68,7 +55,7 @@ def differences(
     sentences, deviation = [], 0.0
     for number, ((kind, old), (_, new)) in enumerate(zip(want, have, strict=True)):
         if kind == "image/png":
-            sentence = _pictures(old, new, tolerance.rms, f"{pictures}-{number}")
+            sentence = _pictures(old, new, tolerance["rms"], f"{pictures}-{number}")
         else:
             sentence, away = _texts(old, new, tolerance)
             deviation = max(deviation, away)
@@ -92,7 +79,7 @@ def _flat(outputs: Sequence[dict]) -> list[tuple[str, str]]:
     return flat
 
 
-def _texts(old: str, new: str, tolerance: Tolerance) -> tuple[str, float]:
+def _texts(old: str, new: str, tolerance: Mapping[str, float]) -> tuple[str, float]:
     """("", largest deviation) if two texts agree; otherwise (a sentence, 0)."""
     deviation = 0.0
     lines = zip_longest(old.splitlines(True), new.splitlines(True), fillvalue="")
@@ -102,8 +89,8 @@ def _texts(old: str, new: str, tolerance: Tolerance) -> tuple[str, float]:
             return where, 0.0
         for a, b in zip(NUMBER.findall(was), NUMBER.findall(now), strict=True):
             wanted, got = (float(text.replace("−", "-")) for text in (a, b))
-            away, real = abs(got - wanted), re.search(r"[.eE]", a + b)
-            if a != b and not (real and away <= tolerance.atol + tolerance.rtol * abs(wanted)):
+            away, most = abs(got - wanted), tolerance["atol"] + tolerance["rtol"] * abs(wanted)
+            if a != b and (away > most or not re.search(r"[.eE]", a + b)):
                 return f"{where}: {b} is not {a} within the tolerance", 0.0
             deviation = max(deviation, away)
     return "", deviation
@@ -142,10 +129,12 @@ def accept(executed: Path, committed: Path, show: bool = False) -> None:
     before = committed.read_text(encoding="utf-8")
     old, new = (nbformat.read(path, as_version=4) for path in (committed, executed))
     same_source(old, new)
-    general, pictures = Tolerance.of(Path.cwd()), executed.parent / "pictures"
     other = notebook.clean(old) != before
     for cell, ran in zip(notebook.code_cells(old), notebook.code_cells(new), strict=True):
-        how = general.tagged(cell), pictures / f"{committed.stem}-{ran.id}"
+        how = (
+            tolerance(Path.cwd(), cell),
+            executed.parent / "pictures" / f"{committed.stem}-{ran.id}",
+        )
         found = [] if _ignored(cell) else differences(cell.outputs, ran.outputs, *how)[0]
         for sentence in found if show else []:
             print(f"{committed.name}, cell {ran.id}: {sentence}")

@@ -24,7 +24,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take the place of nbval's start of a kernel, and of its comparison."""
-    config.course_tolerance = compare.Tolerance.of(config.rootpath)
     if config.option.nbval_artefacts:
         nbval.IPyNbFile.setup = _setup
     nbval.IPyNbCell.runtest = _runtest
@@ -96,7 +95,7 @@ def _runtest(self: nbval.IPyNbCell) -> None:
 def _compare_outputs(
     self: nbval.IPyNbCell, test: list, ref: list, skip_compare: object = None
 ) -> bool:
-    tolerance = self.config.course_tolerance.tagged(self.cell)
+    tolerance = compare.tolerance(self.config.rootpath, self.cell)
     clean = [self.sanitize_outputs(o, skip_sanitize=("metadata", "traceback")) for o in (ref, test)]
     folder = Path(self.config.option.nbval_artefacts or "build") / "pictures"
     stem = folder / f"{self.path.stem}-{self.cell.get('id', self.cell_num)}"

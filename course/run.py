@@ -107,6 +107,10 @@ def complete(jobs: list[Job], options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("Interrupted: every kernel is stopped, and no committed notebook was touched.")
         status = 130
+    except UsageError as error:
+        for job in todo:
+            become(job, state="never run", failure=str(error))
+        raise
     finally:
         for job in todo:
             if job.state == "ok" and job.opened is not None:

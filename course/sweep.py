@@ -80,5 +80,7 @@ def _draw(table, names: Sequence[str], columns: Sequence[str]):
         axes.plot(at, table[shown], ".-", color="black", lw=0.4)
         axes.set_title(textwrap.fill(claim, 55), fontsize=8)
         axes.set_xlabel(", ".join(names), fontsize=8)
+        if at.dtype.kind == "i":
+            axes.xaxis.get_major_locator().set_params(integer=True)
         axes.tick_params(labelsize=7, axis="x", rotation=0 if len(names) == 1 else 30)
     return figure

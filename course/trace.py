@@ -4,8 +4,8 @@ It is read as a file by kernels that need not have this package, so it imports o
 """
 
 import gc
-import importlib.util
 import os
+import re
 import sys
 
 
@@ -32,12 +32,8 @@ def start(log: str, root: str, memory: int = 0) -> None:
         seen.add(path)
         if any(c in (arguments[1] or "r") for c in "wax+") or f"{os.sep}." in path[len(root) - 1 :]:
             return
-        if "__pycache__" in path:
-            try:
-                path = importlib.util.source_from_cache(path)
-            except ValueError:
-                return
-        out.write(path + "\n")
+        source = re.sub(r"__pycache__.(\w+)\.[^/\\]*$", r"\1.py", path)
+        out.write(source + "\n")
 
     if memory:
         import resource

@@ -259,6 +259,7 @@ def test_no_scheduler_is_a_sentence(folder, capsys):
     add(folder, "01-fine", "print(1)")
     assert main(folder, "--scheduler", "tcp://127.0.0.1:9") == 2
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+    assert states(folder) == {"01-fine.ipynb": "never run"}
 
 
 def test_a_worker_without_the_package_is_a_sentence(folder, cluster, capsys):

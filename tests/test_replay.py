@@ -254,7 +254,7 @@ def test_the_largest_deviation_is_reported(tmp_path):
     old, new = [stream("a 1.0 b 2.0\n")], [stream("a 1.0001 b 2.0004\n")]
 
     def differences(**own):
-        return compare.differences(old, new, compare.Tolerance(**own), tmp_path / "a")
+        return compare.differences(old, new, compare.TOLERANCE | own, tmp_path / "a")
 
     found, deviation = differences()
     assert found == []
@@ -287,15 +287,15 @@ def test_the_projects_tolerance_holds_for_nbval_and_for_accepting(tmp_path, monk
 def test_a_figure_that_became_blank_is_caught_within_the_tolerance(tmp_path):
     faint = [display(image_png=png(picture(line=(252, 252, 252))))]
     blank = [display(image_png=png(np.full((60, 60, 3), 255)))]
-    found, _ = compare.differences(faint, blank, compare.Tolerance(), tmp_path / "a")
+    found, _ = compare.differences(faint, blank, compare.TOLERANCE, tmp_path / "a")
     assert found == ["image/png: a picture is blank"]
-    assert compare.differences(blank, faint, compare.Tolerance(), tmp_path / "a")[0] == []
+    assert compare.differences(blank, faint, compare.TOLERANCE, tmp_path / "a")[0] == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_widget_shows_is_not_compared_and_lists_are(tmp_path):
     def found(old, new):
-        return compare.differences([old], [new], compare.Tolerance(), tmp_path / "a")[0]
+        return compare.differences([old], [new], compare.TOLERANCE, tmp_path / "a")[0]
 
     widget = display(**{compare.notebook.WIDGET: {"model_id": "1"}, "text_plain": "Slider 1"})
     other = display(**{compare.notebook.WIDGET: {"model_id": "2"}, "text_plain": "Slider 2"})

@@ -162,7 +162,7 @@ def test_a_notebook_that_cannot_be_accepted_is_a_sentence_and_the_others_are(fol
     nb.cells[0].metadata["tags"] = ["rtol=5%"]
     bad.write_text(notebook.clean(nb), encoding="utf-8")
     assert main(folder) == 1
-    said = "A tag of cell 'cell-0' sets no tolerance: could not convert string to float: '5%'."
+    said = "A tolerance of cell 'cell-0': could not convert string to float: '5%'."
     assert capsys.readouterr().err == f"01-bad.ipynb stays as it is: {said}\n"
     assert texts(fine) == ["2\n"]
 
