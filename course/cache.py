@@ -76,8 +76,9 @@ def longest_first(jobs: list[Job], known: dict[str, dict]) -> list[Job]:
     """The jobs by the seconds of their last run; before them those without any, most code first."""
 
     def length(job: Job) -> tuple[float, int]:
-        seconds = known.get(str(job.output), {}).get("seconds", float("inf"))
+        if entry := known.get(str(job.output)):
+            return entry["seconds"], 0
         cells = notebook.code_cells(notebook.read(job.source))
-        return seconds, sum(len(cell.source) for cell in cells)
+        return float("inf"), sum(len(cell.source) for cell in cells)
 
     return sorted(jobs, key=length, reverse=True)

@@ -113,7 +113,8 @@ def _pictures(old: str, new: str, limit: float, stem: str) -> str:
         return f"{files[0]} and {files[1]} cannot be compared ({error})"
     if found and not blank:
         away = found["rms"] / 255
-        return f"{files[0]} and {files[1]} differ by {away:.3f} (RMS; {limit:g} is let)"
+        said = f"differ by {away:.3f} (RMS; {limit:g} is let), as {found['diff']} shows"
+        return f"{files[0]} and {files[1]} {said}"
     for file in files:
         file.unlink()
     return "a picture is blank" if blank else ""

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,9 +50,8 @@ def parameters(wanted: dict[str, str], own: dict[str, object]) -> dict[str, obje
     values = {name: _literal(text, text) for name, text in wanted.items() if name in own}
     for name, value in values.items():
         kind = type(own[name])
-        if own[name] is not None and type(value) not in (
-            (int, float) if kind is float else (kind,)
-        ):
+        allowed = (int, float) if kind is float else (kind,)
+        if own[name] is not None and type(value) not in allowed:
             said = f"takes a value of type {kind.__name__}, not {wanted[name]!r}"
             raise UsageError(f"The parameter {name!r} {said}.")
     return values
@@ -88,8 +88,8 @@ def clean(nb: NotebookNode) -> str:
             cell.metadata.pop(key, None)
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]
-    for cell in code_cells(nb):
-        cell.outputs = joined([o for o in cell.outputs if WIDGET not in o.get("data", {})])
+        if cell.cell_type == "code":
+            cell.outputs = joined([o for o in cell.outputs if WIDGET not in o.get("data", {})])
     return nbformat.writes(nb).rstrip("\n") + "\n"
 
 
@@ -126,6 +126,8 @@ def write(text: str, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+        if path.exists():
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
