@@ -98,7 +98,7 @@ def torch_jacobian(f, x, mode="reverse"):
 
 def tensorflow_jacobian(f, x):
     """TensorFlow's automatic differentiation: reverse mode over the operations on a tape."""
-    import tensorflow as tf
+    from helpers.frameworks import tf
 
     point = tf.Variable(np.asarray(x, dtype=float))
     with tf.GradientTape() as tape:

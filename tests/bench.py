@@ -38,12 +38,12 @@ def report(title, seconds, baseline):
 
 def net():
     """The net's training, 800 rows and 500 epochs, and the loss that each trainer reaches."""
-    import tensorflow as tf
     from sklearn.metrics import log_loss
     from sklearn.neural_network import MLPClassifier
 
     from helpers import asd
     from helpers.experts import Net
+    from helpers.frameworks import tf
 
     table = asd.load()
     X, y = table[asd.ITEMS].to_numpy(np.float32), table[asd.TARGET].to_numpy()

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from helpers import gradient
+from helpers.frameworks import tf, torch
 
 finite = st.floats(-3, 3)
 points = arrays(float, 2, elements=finite)

@@ -130,3 +130,20 @@ def test_problem_5_exports_to_a_folder_for_each_choice_of_parameters():
     assert {"data", "seed", "epochs"} <= names
     export = "\n".join(cells["export"].source.splitlines()[:3])
     assert names <= {node.id for node in ast.walk(ast.parse(export)) if isinstance(node, ast.Name)}
+
+
+def test_one_place_imports_tensorflow():
+    """Triton, which PyPI's PyTorch for Linux brings, must not be loaded after it."""
+    paths = [path for folder in ("helpers", "tests") for path in (ROOT / folder).glob("*.py")]
+    code = {path: path.read_text(encoding="utf-8") for path in paths}
+    for path in NOTEBOOKS:
+        cells = notebook.code_cells(notebook.read(path))
+        code |= {f"{path.stem}, {cell.id}": cell.source for cell in cells}
+    found = set()
+    for where, source in code.items():
+        for node in ast.walk(ast.parse(source)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if {name.partition(".")[0] for name in names} & {"tensorflow", "keras", "triton"}:
+                found.add(where)
+    assert found == {ROOT / "helpers" / "frameworks.py"}
