@@ -1,9 +1,12 @@
-"""nbval's kernels get the environment in which the committed outputs were made."""
+"""Tests, and kernels that nbval starts, run with the settings of the committed outputs."""
 
 import os
+import signal
 
-from course import KERNEL_ENV
+from course import environment
 
-os.environ.update(KERNEL_ENV)
+os.environ.update(environment.settings())
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background: not for tests
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = ["course.replay"]
 collect_ignore = ["tests/broken"]

@@ -8,7 +8,7 @@ import platform
 from collections.abc import Iterable
 from pathlib import Path
 
-from course import notebook
+from course import environment, notebook
 from course.execute import Job
 
 NAME, CELLS = "cache.json", "the code of its cells"
@@ -22,13 +22,14 @@ def fingerprint(path: Path | str) -> str:
 
 def made_of(job: Job, files: Iterable[str]) -> dict[str, str]:
     """{ingredient: its mark} of all that the artefact of a job depends on, files among it."""
-    nb = notebook.read(job.source)
+    nb, home = notebook.read(job.source), job.home or Path()
     cells = [[cell.source, cell.metadata.get("tags")] for cell in notebook.code_cells(nb)]
     code = json.dumps([nb.metadata.get("kernelspec"), cells]).encode()
     return {name: fingerprint(name) for name in files} | {
         CELLS: hashlib.sha256(code).hexdigest(),
         "the choice of its parameters": repr(job.parameters),
         "the version of Python": platform.python_version(),
+        **(job.place or environment.described(environment.made(home, job.variables))),
     }
 
 
@@ -51,8 +52,8 @@ def why_run(job: Job, known: dict | None) -> str:
     """Why a job must be executed though there is an entry of it; "" where it need not."""
     if known is None:
         return "it has not been executed before"
-    now = made_of(job, known["made of"])
-    changed = [name for name, mark in known["made of"].items() if now[name] != mark]
+    was, now = known["made of"], made_of(job, known["made of"])
+    changed = [name for name in now if now[name] != was.get(name)]
     return f"{', '.join(changed)} has changed" if changed else ""
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import tempfile
 import threading
@@ -9,9 +10,14 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from course import KERNEL_ENV, notebook
+from course import environment, notebook
 
 TRACE = Path(__file__).with_name("trace.py")
+LOST_RACE = re.compile("Kernel didn't respond|Kernel died before replying")
+HINT = (
+    "Its process ended. Usually memory was short (fewer side by side: WORKERS=1), or a library "
+    "crashed (make it anew: make clean, and again)."
+)
 MANAGERS: list = []  # of all kernels that this process has started and not yet left
 
 
@@ -19,17 +25,21 @@ MANAGERS: list = []  # of all kernels that this process has started and not yet 
 class Job:
     """A notebook, the file that its artefact goes to, how it is executed, and how it stands.
 
-    `root` is the project's folder. Limits: seconds for a cell and for the whole notebook, megabytes
-    for its kernel (0: no limit). `state` is waiting, running, ok, cached, cell error, kernel died,
-    out of memory, cell timeout, notebook timeout, never run or interrupted. `text` is the executed
-    notebook's file (clean where the state is ok), `opened` are the project's files that it read
-    (None: a kernel that cannot say).
+    `root` is the project's folder, `home` the kernel's own (None: one that is deleted with it),
+    `variables` go before those that course.environment makes. Limits: seconds for a cell and for
+    the whole notebook, megabytes for its kernel (0: no limit). `state` is waiting, running, ok,
+    cached, cell error, kernel died, out of memory, cell timeout, notebook timeout, never run or
+    interrupted. `text` is the executed notebook's file (clean where the state is ok), `opened` are
+    the project's files that it read (None: a kernel that cannot say), `place` says in which
+    environment and on which processor it ran.
     """
 
     source: Path
     output: Path
     parameters: dict[str, object] = field(default_factory=dict)
     root: Path = field(default_factory=Path.cwd)
+    home: Path | None = None
+    variables: dict[str, str] = field(default_factory=dict)
     cell_limit: float = 600
     whole_limit: float = 3600
     memory_limit: int = 0
@@ -42,6 +52,7 @@ class Job:
     began: float = 0.0
     text: str = ""
     opened: list[str] | None = None
+    place: dict[str, str] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
@@ -54,11 +65,11 @@ def execute(job: Job) -> Job:
     Where the state is not ok, `failure` names the cell, shows its source and the error. Writes no
     file, raises nothing that the notebook is to blame for; any concurrent.futures.Executor will do.
     """
-    os.environ.update(KERNEL_ENV)
-    result = _attempt(replace(job, state="ok"))
-    if result.state == "never run" and "Kernel didn't respond" in result.failure:
-        # Kernels pick free ports in a race with all others of the machine, and some lose it.
+    for _ in range(3):
         result = _attempt(replace(job, state="ok"))
+        # Kernels pick free ports in a race with all others of the machine, and some lose it.
+        if result.state != "never run" or not LOST_RACE.search(result.failure):
+            break
     return result
 
 
@@ -82,9 +93,15 @@ def _attempt(job: Job) -> Job:
         output, log = Path(folder, "executed.ipynb"), Path(folder, "opened")
         call = (str(log), str(job.root.resolve()), job.memory_limit)
         code = f"__import__('runpy').run_path({str(TRACE)!r})['start'](*{call!r})"
-        # ipykernel logs to the terminal that it was asked to stop; errors reach us as messages.
-        own = ["--log-level=50", f"--IPKernelApp.code_to_run={code}"]
+        # ipykernel logs to the terminal that it was asked to stop; errors reach us as messages. A
+        # history would be one file for all kernels, and its locks a warning in somebody's outputs.
+        own = ["--log-level=50", "--HistoryManager.enabled=False"]
+        own += [f"--IPKernelApp.code_to_run={code}"]
         try:
+            home = job.home or Path(folder, "home")
+            home.mkdir(parents=True, exist_ok=True)
+            variables = environment.made(home, job.variables)
+            job.place = environment.described(variables)
             cells = notebook.code_cells(notebook.read(job.source))
             job.cells = len(cells) + bool(job.parameters)
             nb = papermill.execute_notebook(
@@ -94,7 +111,7 @@ def _attempt(job: Job) -> Job:
                 progress_bar=False,
                 request_save_on_cell_execute=False,
                 resources={"metadata": {"path": str(job.source.parent.resolve())}},
-                kernel_manager_class=_manager(managers, own),
+                kernel_manager_class=_manager(managers, own, variables),
                 record_timing=False,
                 shutdown_kernel="immediate",  # tearing TensorFlow down politely takes 2 s
                 execution_timeout=job.cell_limit,
@@ -120,7 +137,7 @@ def _attempt(job: Job) -> Job:
                 job.state = "cell timeout"
                 said = f"{name}: the limit of {job.cell_limit:g} s for a cell was reached"
             elif kind == "DeadKernelError":
-                job.state = "kernel died"
+                job.state, said = "kernel died", f"{said}\n    {HINT}"
             elif name.endswith("MemoryError"):
                 job.state = "out of memory"
             job.failure = (current or ["before its first cell: "])[0] + said
@@ -133,12 +150,18 @@ def _attempt(job: Job) -> Job:
     return job
 
 
-def _manager(managers: list, own: list[str]) -> type:
-    """A class of kernel managers that are noted, and start an IPython kernel with `own` words."""
+def _manager(managers: list, own: list[str], variables: dict[str, str]) -> type:
+    """A class of kernel managers that are noted, and start kernels in the environment `variables`.
+
+    An IPython kernel is started with the words `own`.
+    """
     from jupyter_client.manager import AsyncKernelManager
 
     class RecordedKernelManager(AsyncKernelManager):
         transport_encryption = "auto"
+
+        async def start_kernel(self, **options):
+            await super().start_kernel(**options, env=variables)
 
         def format_kernel_cmd(self, extra_arguments=None):
             for kept in (managers, MANAGERS):

@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--keep", action="store_true", help="leave the committed notebooks as is")
     result.add_argument("--differences", action="store_true", help="show what is replaced")
     result.add_argument("--sweep", nargs="*", metavar="name=0:20", help="or name=0.1,0.2: a grid")
+    result.add_argument("--env", nargs="*", default=[], metavar="NAME=text", help="for kernels")
     result.add_argument("--cell-limit", type=float, default=Job.cell_limit, help="seconds")
     result.add_argument("--whole-limit", type=float, default=Job.whole_limit, help="seconds")
     result.add_argument("--memory-limit", type=int, default=Job.memory_limit, help="MB a kernel")
@@ -52,6 +53,7 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
     paths = notebook.select(options.notebooks, options.only)
     try:
         texts, grid = typed(shlex.split(options.params)), typed(options.sweep or [])
+        variables = typed(options.env)
     except ValueError as error:
         raise UsageError(f"The parameters {options.params} cannot be read: {error}.") from None
     if options.data:
@@ -77,7 +79,9 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
                 name, folder = quote(name, safe="=,"), folder / "sweep" / path.stem
             parameters = notebook.parameters({**texts, **point}, own[path])
             output = folder / f"{name}.ipynb"
-            jobs.append(Job(path.resolve(), output, parameters, Path.cwd(), *limits))
+            home = options.build.resolve() / ".home"
+            place = (Path.cwd(), home, variables)
+            jobs.append(Job(path.resolve(), output, parameters, *place, *limits))
     return jobs
 
 
@@ -148,4 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # The libraries of this process write settings too, and a home may be one that cannot be.
+    own = parser().parse_known_args()[0].build.resolve() / ".home"
+    os.environ |= {"MPLCONFIGDIR": str(own / ".runner"), "IPYTHONDIR": str(own / ".ipython")}
     sys.exit(main())

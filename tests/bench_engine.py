@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from course import KERNEL_ENV
+from course import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PEER = ROOT / "build" / "bench-nbmake"
@@ -50,11 +51,18 @@ def timed(copy, commands, env):
     """(seconds, processor seconds) of commands, one after the other."""
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     for arguments in commands:
-        done = subprocess.run(
-            [sys.executable, *arguments], cwd=copy, env=env, capture_output=True, text=True
-        )
-        if done.returncode:
-            sys.exit(f"{' '.join(arguments)} failed:\n{done.stdout[-900:]}{done.stderr[-900:]}")
+        if "course.run" in arguments:  # its kernels take no PYTHONPATH from a shell
+            arguments = [*arguments, "--env", f"PYTHONPATH={env['PYTHONPATH']}"]
+        command, both = [sys.executable, *arguments], subprocess.STDOUT
+        options = {"stdout": subprocess.PIPE, "stderr": both, "text": True, "cwd": copy, "env": env}
+        with subprocess.Popen(command, start_new_session=True, **options) as process:
+            try:
+                printed, _ = process.communicate()
+            except BaseException:  # kernels included, whatever the command is
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        if process.returncode:
+            sys.exit(f"{' '.join(arguments)} failed:\n{printed[-1800:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.perf_counter() - start, used
@@ -70,7 +78,7 @@ def main(rounds):
         for name in ("requirements.lock", "pyproject.toml"):
             shutil.copy(ROOT / name, copy)
         path = os.pathsep.join([str(copy), str(PEER)])
-        env = {**os.environ, **KERNEL_ENV, "PYTHONPATH": path}
+        env = {**os.environ, **environment.settings(), "PYTHONPATH": path}
         for number in range(rounds):
             for name, commands in jobs(copy).items():
                 if name.endswith("edited"):
@@ -99,4 +107,5 @@ def main(rounds):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
