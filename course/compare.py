@@ -1,11 +1,16 @@
 """Compare a cell's outputs with the committed ones: numbers within a tolerance, text exactly."""
 
 import json
+import os
 import re
+import sys
+import tempfile
 import tomllib
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
+from math import inf, isfinite
 from pathlib import Path
 
 import nbformat
@@ -19,19 +24,30 @@ from course.notebook import UsageError
 NUMBER = re.compile(r"(?<![\w.#])[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])(?!\.\d)")
 
 
-TOLERANCE = {"rtol": 5e-4, "atol": 1e-9, "rms": 0.01}
+TOLERANCE = {"rtol": 5e-4, "atol": 1e-9, "counts": 0, "rms": 0.01}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What has changed in an output.
+
+    `share` is how much of its tolerance that takes: up to 1 it is let, and inf is for what has
+    none. `away` is its size: relative for a number, RMS for a picture, inf for anything else.
+    """
+
+    share: float
+    away: float
+    sentence: str
 
 
 def tolerance(root: Path, cell: NotebookNode) -> dict[str, float]:
     """TOLERANCE, with what [tool.course] in `root`'s pyproject.toml, or a tag "rtol=0.05", sets.
 
-    |got − expected| <= atol + rtol · |expected| for numbers with a decimal point or exponent; two
-    integers must be equal. `rms` is for pictures: the root mean square of the differences of their
-    pixels, from 0 (the same) to 1 (black for white). Raises UsageError for what is no number.
+    |got − expected| <= atol + rtol · |expected| for numbers with a decimal point or exponent, and
+    <= counts for two integers. `rms` is for pictures: the root mean square of the differences of
+    their pixels, from 0 (the same) to 1 (black for white). Raises UsageError for what is no number.
     """
-    file = root / "pyproject.toml"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    own = TOLERANCE | tomllib.loads(text).get("tool", {}).get("course", {})
+    own = TOLERANCE | _of_the_project(root / "pyproject.toml")
     own |= dict(tag.split("=", 1) for tag in cell.metadata.get("tags", []) if "=" in tag)
     try:
         return {name: float(own[name]) for name in TOLERANCE}
@@ -39,28 +55,37 @@ def tolerance(root: Path, cell: NotebookNode) -> dict[str, float]:
         raise UsageError(f"A tolerance of cell {cell.get('id')!r}: {error}.") from None
 
 
+def _of_the_project(file: Path) -> dict[str, float]:
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return tomllib.loads(text).get("tool", {}).get("course", {})
+
+
 def differences(
     expected: Sequence[dict], got: Sequence[dict], tolerance: Mapping[str, float], pictures: Path
-) -> tuple[list[str], float]:
-    """What differs between two lists of a cell's outputs (nbformat): ([sentence], deviation).
+) -> list[Difference]:
+    """What differs between two lists of a cell's outputs (nbformat), within the tolerance or not.
 
-    `deviation` is the largest |got − expected| of a number that is within its tolerance. Pictures
-    that differ are left to look at: `pictures` is how their files' names begin.
+    Pictures that differ by more are left to look at: `pictures` is how their files' names begin.
     """
     want, have = _flat(expected), _flat(got)
     kinds, found = (", ".join(kind for kind, _ in of) or "no output" for of in (want, have))
     if kinds != found:
         said = [f"; {k}: {text.strip()[:200]}" for k, text in have if k in ("stderr", "error")]
-        return [f"committed is {kinds}, and now there is {found}{''.join(said)}"], 0.0
-    sentences, deviation = [], 0.0
+        said = f"committed is {kinds}, and now there is {found}{''.join(said)}"
+        return [Difference(inf, inf, said)]
+    changed = []
     for number, ((kind, old), (_, new)) in enumerate(zip(want, have, strict=True)):
         if kind == "image/png":
-            sentence = _pictures(old, new, tolerance["rms"], f"{pictures}-{number}")
+            parts = _pictures(old, new, tolerance["rms"], f"{pictures}-{number}")
         else:
-            sentence, away = _texts(old, new, tolerance)
-            deviation = max(deviation, away)
-        sentences += [f"{kind}: {sentence}"] if sentence else []
-    return sentences, deviation
+            parts = _texts(old, new, tolerance)
+        changed += [replace(part, sentence=f"{kind}: {part.sentence}") for part in parts]
+    return changed
+
+
+def refused(found: Sequence[Difference]) -> list[str]:
+    """The sentences of those that no tolerance lets."""
+    return [each.sentence for each in found if each.share > 1]
 
 
 def _flat(outputs: Sequence[dict]) -> list[tuple[str, str]]:
@@ -79,27 +104,35 @@ def _flat(outputs: Sequence[dict]) -> list[tuple[str, str]]:
     return flat
 
 
-def _texts(old: str, new: str, tolerance: Mapping[str, float]) -> tuple[str, float]:
-    """("", largest deviation) if two texts agree; otherwise (a sentence, 0)."""
-    deviation = 0.0
+def _texts(old: str, new: str, tolerance: Mapping[str, float]) -> Iterator[Difference]:
+    """How two texts differ, line by line."""
     lines = zip_longest(old.splitlines(True), new.splitlines(True), fillvalue="")
     for number, (was, now) in enumerate(lines, start=1):
         where = f"line {number} was {was[:200]!r} and is {now[:200]!r}"
         if NUMBER.split(was) != NUMBER.split(now):
-            return where, 0.0
+            yield Difference(inf, inf, where)
+            continue
         for a, b in zip(NUMBER.findall(was), NUMBER.findall(now), strict=True):
-            wanted, got = (float(text.replace("−", "-")) for text in (a, b))
-            away, most = abs(got - wanted), tolerance["atol"] + tolerance["rtol"] * abs(wanted)
-            if a != b and (away > most or not re.search(r"[.eE]", a + b)):
-                return f"{where}: {b} is not {a} within the tolerance", 0.0
-            deviation = max(deviation, away)
-    return "", deviation
+            if a != b:
+                share, away = _numbers(a, b, tolerance)
+                outside = f": {b} is not {a} within the tolerance" if share > 1 else ""
+                yield Difference(share, away, where + outside)
 
 
-def _pictures(old: str, new: str, limit: float, stem: str) -> str:
-    """What differs between two pictures (base64), in a sentence, or ""."""
+def _numbers(old: str, new: str, tolerance: Mapping[str, float]) -> tuple[float, float]:
+    """(share, away) of two numbers that are written differently."""
+    wanted, got = (float(text.replace("−", "-")) for text in (old, new))
+    away, most = abs(got - wanted), tolerance["atol"] + tolerance["rtol"] * abs(wanted)
+    if not re.search(r"[.eE]", old + new):
+        most = tolerance["counts"]
+    share = away / most if most and isfinite(away) else inf
+    return share, away / abs(wanted) if wanted and isfinite(away) else inf
+
+
+def _pictures(old: str, new: str, limit: float, stem: str) -> Iterator[Difference]:
+    """How two pictures (base64) differ."""
     if old == new:
-        return ""
+        return
     from matplotlib.testing.compare import compare_images
 
     files = [Path(f"{stem}-{name}.png") for name in ("expected", "actual")]
@@ -108,47 +141,88 @@ def _pictures(old: str, new: str, limit: float, stem: str) -> str:
         file.write_bytes(b64decode(text))
     try:
         blank = all(low == high for low, high in Image.open(files[1]).convert("RGB").getextrema())
-        found = compare_images(*map(str, files), tol=limit * 255, in_decorator=True)
+        found = compare_images(*map(str, files), tol=0, in_decorator=True)
     except Exception as error:  # of Pillow, which has many, or two sizes
-        return f"{files[0]} and {files[1]} cannot be compared ({error})"
-    if found and not blank:
-        away = found["rms"] / 255
-        said = f"differ by {away:.3f} (RMS; {limit:g} is let), as {found['diff']} shows"
-        return f"{files[0]} and {files[1]} {said}"
-    for file in files:
+        yield Difference(inf, inf, f"{files[0]} and {files[1]} cannot be compared ({error})")
+        return
+    away = found["rms"] / 255 if found else 0.0
+    said = f"{files[0]} and {files[1]} differ by {away:.3f} (RMS; {limit:g} is let)"
+    if away > limit and not blank:
+        yield Difference(away / limit if limit else inf, away, f"{said}, as {found['diff']} shows")
+        return
+    for file in [*files, *([Path(found["diff"])] if found else [])]:
         file.unlink()
-    return "a picture is blank" if blank else ""
+    if blank:
+        yield Difference(inf, inf, "a picture is blank")
+    elif away:
+        yield Difference(away / limit, away, f"a picture differs by {away:.4f} (RMS)")
 
 
 def accept(executed: Path, committed: Path, show: bool = False) -> None:
     """Take the outputs of the file `executed` over into `committed`, which keeps its prose.
 
     Where all agree within the tolerance, and the file is in its clean form, not a byte changes.
-    `show` prints the differences, cell by cell. Raises UsageError, one sentence, where the two are
-    not of the same source.
+    Which cells' outputs are replaced by others is printed, with `show` also how they differ. Raises
+    UsageError, one sentence, where the two are not of the same source, or where an output is none
+    to keep: a new warning, a path of this machine.
     """
     before = committed.read_text(encoding="utf-8")
     old, new = (nbformat.read(path, as_version=4) for path in (committed, executed))
-    same_source(old, new)
-    other = notebook.clean(old) != before
-    for cell, ran in zip(notebook.code_cells(old), notebook.code_cells(new), strict=True):
-        how = (
-            tolerance(Path.cwd(), cell),
-            executed.parent / "pictures" / f"{committed.stem}-{ran.id}",
-        )
-        found = [] if _ignored(cell) else differences(cell.outputs, ran.outputs, *how)[0]
+    other, others = notebook.clean(old) != before, []
+    for cell, ran, changed in side_by_side(old, new, executed):
+        fit_to_keep(cell, ran)
+        found = refused(changed)
         for sentence in found if show else []:
             print(f"{committed.name}, cell {ran.id}: {sentence}")
+        others += [ran.id] if found and cell.execution_count else []
         other |= bool(found) or cell.execution_count != ran.execution_count
+        other |= _described(cell) != _described(ran)
         cell.execution_count, cell.outputs = ran.execution_count, ran.outputs
     if other:
         old.metadata.setdefault("language_info", new.metadata.get("language_info", {}))
         notebook.write(notebook.clean(old), committed)
     elif show:
         print(f"{committed.name}: nothing differs beyond the tolerance")
+    if others:
+        print(f"{committed.name}: the outputs of {', '.join(others)} were replaced by others.")
 
 
-def _ignored(cell: NotebookNode) -> bool:
+def side_by_side(
+    committed: NotebookNode, executed: NotebookNode, path: Path
+) -> Iterator[tuple[NotebookNode, NotebookNode, list[Difference]]]:
+    """Each committed cell, the executed one, and how they differ; nothing where that is ignored.
+
+    `path` is the executed notebook's file: pictures go beside it. Raises UsageError where the two
+    are not of the same source.
+    """
+    same_source(committed, executed)
+    pairs = zip(notebook.code_cells(committed), notebook.code_cells(executed), strict=True)
+    for cell, ran in pairs:
+        how = tolerance(Path.cwd(), cell), path.parent / "pictures" / f"{path.stem}-{ran.id}"
+        yield cell, ran, [] if ignored(cell) else differences(cell.outputs, ran.outputs, *how)
+
+
+def fit_to_keep(committed: NotebookNode, executed: NotebookNode) -> None:
+    """Raise UsageError for outputs that are none to commit: a new warning, a machine's path."""
+    if ignored(committed):
+        return
+    had, has = _flat(committed.outputs), _flat(executed.outputs)
+    warned = [text for kind, text in has if kind == "stderr"]
+    if warned and "stderr" not in dict(had):
+        said = warned[0].strip().splitlines()[0][:200]
+        raise UsageError(f"cell {executed.id!r} warned ({said}); mend that, or catch it there.")
+    places = {Path.cwd(), Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())}
+    for place in (f"{place}{os.sep}" for place in places if place.name):
+        if any(place in text for kind, text in has if kind != "image/png"):
+            raise UsageError(f"cell {executed.id!r} shows a path of this machine, {place}….")
+
+
+def _described(cell: NotebookNode) -> list[dict]:
+    """The metadata of a cell's outputs, such as a picture's alt text and width."""
+    return [dict(output.get("metadata", {})) for output in cell.outputs]
+
+
+def ignored(cell: NotebookNode) -> bool:
     """Whether nbval is told by a comment or a tag not to compare this cell's output."""
     tags = [tag.replace("-", "_").upper() for tag in cell.metadata.get("tags", [])]
     marks = re.findall(r"^\s*#+\s*(NBVAL_\w+)\s*$", cell.source, re.MULTILINE) + tags

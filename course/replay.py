@@ -14,7 +14,8 @@ from nbval import plugin as nbval
 
 from course import compare, notebook
 
-DEVIATION = "largest deviation within the tolerance"
+SHARE, AWAY = "share of the tolerance", "size of the difference"
+ROUNDING = 0.05  # relative, or the RMS of a picture: more than that no rounding explains
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,12 +32,33 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which number is the furthest from its committed one, of those within the tolerance."""
-    passed = terminalreporter.stats.get("passed", [])
-    noted = [(each.nodeid, *pair) for each in passed for pair in each.user_properties]
-    found = [(away, nodeid) for nodeid, what, away in noted if what == DEVIATION]
-    if found:
-        terminalreporter.line("The {}: {:.2g}, in {}.".format(DEVIATION, *max(found)))
+    """Say what came the nearest to its tolerance, or which cells differ and what that may mean."""
+    stats = terminalreporter.stats
+    shares = _noted(stats.get("passed", []), SHARE)
+    if shares:
+        where = max(shares, key=shares.get)
+        used = f"{shares[where]:.0%} of its tolerance, in {where}"
+        terminalreporter.line(f"The largest difference that is let takes {used}.")
+    red = _noted(stats.get("failed", []), AWAY)
+    if red:
+        terminalreporter.line(_what_it_may_mean(red))
+
+
+def _noted(reports: Sequence[pytest.TestReport], what: str) -> dict[str, float]:
+    """{test: the number noted as `what`} of those of the reports that have one."""
+    return {each.nodeid: n for each in reports for name, n in each.user_properties if name == what}
+
+
+def _what_it_may_mean(red: dict[str, float]) -> str:
+    rounding = max(red.values()) <= ROUNDING
+    size = (
+        "by little, as another machine's rounding may do" if rounding else "by more than rounding"
+    )
+    return (
+        f"Outputs differ from the committed ones, {size}: {', '.join(red)}. If nothing that these "
+        "cells use was changed, the fault is the course's and not yours: please report it, with "
+        "what `make portable` prints. If it was changed on purpose: `make accept`."
+    )
 
 
 class Replay:
@@ -99,7 +121,9 @@ def _compare_outputs(
     clean = [self.sanitize_outputs(o, skip_sanitize=("metadata", "traceback")) for o in (ref, test)]
     folder = Path(self.config.option.nbval_artefacts or "build") / "pictures"
     stem = folder / f"{self.path.stem}-{self.cell.get('id', self.cell_num)}"
-    self.comparison_traceback, deviation = compare.differences(*clean, tolerance, stem)
-    if deviation:
-        self.user_properties.append((DEVIATION, deviation))
+    found = compare.differences(*clean, tolerance, stem)
+    self.comparison_traceback = compare.refused(found)
+    if found:
+        self.user_properties.append((SHARE, max(each.share for each in found)))
+        self.user_properties.append((AWAY, max(each.away for each in found)))
     return not self.comparison_traceback

@@ -250,17 +250,52 @@ def test_pictures_are_left_to_look_at(tmp_path):
         assert Image.open(tmp_path / path).size == (60, 60)
 
 
-def test_the_largest_deviation_is_reported(tmp_path):
+def test_a_difference_knows_its_share_of_the_tolerance(tmp_path):
     old, new = [stream("a 1.0 b 2.0\n")], [stream("a 1.0001 b 2.0004\n")]
 
-    def differences(**own):
-        return compare.differences(old, new, compare.TOLERANCE | own, tmp_path / "a")
+    def shares(**own):
+        found = compare.differences(old, new, compare.TOLERANCE | own, tmp_path / "a")
+        return [each.share for each in found]
 
-    found, deviation = differences()
-    assert found == []
-    assert deviation == pytest.approx(4e-4)
-    assert differences(rtol=1e-5)[0]
-    assert not differences(rtol=0, atol=5e-4)[0]
+    assert shares() == pytest.approx([0.2, 0.4], rel=1e-4)
+    assert shares(rtol=1e-5) == pytest.approx([10, 20], rel=1e-3)
+    assert shares(rtol=0, atol=5e-4) == pytest.approx([0.2, 0.8], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "counts", "share", "away"),
+    [
+        ("342", "341", 0, np.inf, 1 / 342),
+        ("342", "341", 4, 0.25, 1 / 342),
+        ("342", "346", 4, 1, 4 / 342),
+        ("342", "347", 4, 1.25, 5 / 342),
+        ("342", "342.5", 4, 0.5 / (342 * 5e-4 + 1e-9), 0.5 / 342),
+        ("0", "0.5", 4, 0.5 / 1e-9, np.inf),
+        ("1.0e308", "1e999", 0, np.inf, np.inf),
+        ("1e999", "1.0e308", 0, np.inf, np.inf),
+        ("012", "12", 0, np.inf, 0),
+    ],
+)
+def test_integers_have_a_tolerance_of_their_own(tmp_path, was, now, counts, share, away):
+    tolerance = compare.TOLERANCE | {"counts": counts}
+    (found,) = compare.differences([stream(was)], [stream(now)], tolerance, tmp_path / "a")
+    assert (found.share, found.away) == pytest.approx((share, away))
+    assert bool(compare.refused([found])) == (share > 1)
+
+
+def test_a_red_run_says_whether_it_may_be_rounding_and_what_to_do(tmp_path):
+    (tmp_path / "build").mkdir()
+    nbformat.write(base(), tmp_path / "build" / "a.ipynb")
+    for old, new, said in [
+        ("0.1234", "0.1244", "by little, as another machine's rounding may do: a.ipynb::Cell 0."),
+        ("0.1234", "0.2234", "by more than rounding: a.ipynb::Cell 0."),
+    ]:
+        committed = base()
+        text(0, old, new)(committed)
+        nbformat.write(committed, tmp_path / "a.ipynb")
+        last = " ".join(replayed(tmp_path, "a.ipynb").split())
+        assert f"Outputs differ from the committed ones, {said}" in last
+        assert "the fault is the course's and not yours" in last
 
 
 def test_the_projects_tolerance_holds_for_nbval_and_for_accepting(tmp_path, monkeypatch, capsys):
@@ -275,7 +310,7 @@ def test_the_projects_tolerance_holds_for_nbval_and_for_accepting(tmp_path, monk
     (tmp_path / "pyproject.toml").write_text("[tool.course]\nrtol = 0.01\n", encoding="utf-8")
     printed = replayed(tmp_path, "a.ipynb")
     assert "failed" not in printed
-    assert "The largest deviation within the tolerance: 0.001, in a.ipynb::Cell 0." in printed
+    assert "that is let takes 80% of its tolerance, in a.ipynb::Cell 0." in printed
     compare.accept(tmp_path / "build" / "a.ipynb", tmp_path / "a.ipynb", show=True)
     assert "a.ipynb: nothing differs beyond the tolerance" in capsys.readouterr().out
     assert "13:37:00" in (tmp_path / "a.ipynb").read_text(encoding="utf-8")
@@ -287,15 +322,16 @@ def test_the_projects_tolerance_holds_for_nbval_and_for_accepting(tmp_path, monk
 def test_a_figure_that_became_blank_is_caught_within_the_tolerance(tmp_path):
     faint = [display(image_png=png(picture(line=(252, 252, 252))))]
     blank = [display(image_png=png(np.full((60, 60, 3), 255)))]
-    found, _ = compare.differences(faint, blank, compare.TOLERANCE, tmp_path / "a")
-    assert found == ["image/png: a picture is blank"]
-    assert compare.differences(blank, faint, compare.TOLERANCE, tmp_path / "a")[0] == []
+    found = compare.differences(faint, blank, compare.TOLERANCE, tmp_path / "a")
+    assert compare.refused(found) == ["image/png: a picture is blank"]
+    (found,) = compare.differences(blank, faint, compare.TOLERANCE, tmp_path / "a")
+    assert 0 < found.share < 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_widget_shows_is_not_compared_and_lists_are(tmp_path):
     def found(old, new):
-        return compare.differences([old], [new], compare.TOLERANCE, tmp_path / "a")[0]
+        return compare.differences([old], [new], compare.TOLERANCE, tmp_path / "a")
 
     widget = display(**{compare.notebook.WIDGET: {"model_id": "1"}, "text_plain": "Slider 1"})
     other = display(**{compare.notebook.WIDGET: {"model_id": "2"}, "text_plain": "Slider 2"})

@@ -203,12 +203,25 @@ def test_an_error_that_is_called_like_a_dead_kernel_is_a_cell_error(folder, caps
     assert "01-odd.ipynb failed (cell error) in cell 1:" in capsys.readouterr().err
 
 
-def test_a_kernel_that_does_not_answer_is_started_once_more(monkeypatch):
-    silent = execute.Job(Path("a"), Path("b"), state="never run", failure="Kernel didn't respond")
-    results = [silent, execute.Job(Path("a"), Path("b"), state="ok"), None]
+@pytest.mark.parametrize(
+    ("failure", "attempts", "state"),
+    [
+        ("Kernel didn't respond in 30 seconds", 2, "ok"),
+        ("Kernel died before replying to kernel_info", 2, "ok"),
+        ("NoSuchKernel: cobol", 1, "never run"),
+    ],
+)
+def test_a_kernel_that_lost_the_race_for_a_port_is_started_again(
+    monkeypatch, failure, attempts, state
+):
+    lost = execute.Job(Path("a"), Path("b"), state="never run", failure=failure)
+    results = [lost, execute.Job(Path("a"), Path("b"), state="ok"), None]
     monkeypatch.setattr(execute, "_attempt", lambda job: results.pop(0))
-    assert execute.execute(execute.Job(Path("a"), Path("b"))).state == "ok"
-    assert results == [None]
+    assert execute.execute(execute.Job(Path("a"), Path("b"))).state == state
+    assert len(results) == 3 - attempts
+    results[:] = [lost] * 9  # and not for ever
+    assert execute.execute(execute.Job(Path("a"), Path("b"))).state == "never run"
+    assert len(results) == 9 - (3 if attempts == 2 else 1)
 
 
 def test_longest_first_by_the_last_run_and_what_is_unknown_by_its_code(folder):
@@ -267,3 +280,50 @@ def test_nbval_goes_red_on_a_stale_output(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
     assert "1 failed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("import warnings\n\nwarnings.warn('mind /home/me', stacklevel=1)", "'cell-0' warned ("),
+        ("import sys\n\nprint('building …', file=sys.stderr)", "'cell-0' warned (building …)"),
+        ("import os\n\nprint(os.path.join(os.getcwd(), 'x'))", "shows a path of this machine"),
+        ("import sys\n\nsys.prefix + '/x'", "shows a path of this machine"),
+    ],
+)
+def test_a_warning_or_a_path_is_never_committed(folder, source, sentence, capsys):
+    fine, path = add(folder, "01-fine", "print(1)"), add(folder, "02-odd", source)
+    before = path.read_bytes()
+    assert main(folder) == 1
+    printed = capsys.readouterr().err
+    assert "02-odd.ipynb stays as it is: cell " in printed
+    assert sentence in printed
+    assert path.read_bytes() == before
+    assert texts(fine) == ["1\n"]
+    add(folder, "02-odd", f"# NBVAL_IGNORE_OUTPUT\n{source}")
+    assert main(folder) == 0
+
+
+def test_what_is_replaced_is_named(folder, capsys):
+    add(folder, "01-fine", "x = 1", "print(1)")
+    assert main(folder) == 0
+    assert "replaced" not in capsys.readouterr().out  # there was nothing before
+    path = add(folder, "01-fine", "x = 1", "print(1 + x)")
+    nb = nbformat.read(path, as_version=4)
+    for number, cell in enumerate(nb.cells, start=1):
+        cell.execution_count = number
+    path.write_text(notebook.clean(nb), encoding="utf-8")
+    assert main(folder) == 0
+    assert "01-fine.ipynb: the outputs of cell-1 were replaced by others." in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_new_alt_text_is_taken_over(folder):
+    show = "from IPython.display import display\n\ndisplay({'text/plain': 'x'}, raw=True, metadata="
+    path = add(folder, "01-fine", show + "{'alt': 'old'})")
+    assert main(folder) == 0
+    path.write_text(path.read_text("utf-8").replace("'old'", "'new'"), encoding="utf-8")
+    assert main(folder) == 0
+    cell = nbformat.read(path, as_version=4).cells[0]
+    assert cell.outputs[0].metadata == {"alt": "new"}
