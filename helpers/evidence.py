@@ -3,10 +3,13 @@
 `make evidence` (a few minutes) writes data/evidence_models.csv and data/evidence_leak.csv.
 """
 
+import signal
+import sys
 from itertools import product
 
 import numpy as np
 import pandas as pd
+from joblib.externals.loky import get_reusable_executor
 from scipy.special import logit, softmax
 from sklearn import metrics
 from sklearn.ensemble import RandomForestClassifier
@@ -113,8 +116,9 @@ def one_split(train, test, seed, epochs=500):
     given = {"always the base rate": np.full(len(test), y.mean())}
     given |= dict(zip(models, meta_test.T, strict=True))
     for name, (model, inputs) in second_stages(seed).items():
-        given[name] = model.fit(inputs(X, meta), y).predict_proba(inputs(X_test, meta_test))[:, 1]
-    given["gate"] = gated(X, y, meta, X_test, meta_test)
+        model.fit(inputs(X, meta), y)
+        given[name] = moe.positive(model.predict_proba(inputs(X_test, meta_test)))
+    given["gate"] = np.round(gated(X, y, meta, X_test, meta_test), 12)
     honest = [
         {"model": name} | {score: f(y_test, p) for score, f in SCORES.items()}
         for name, p in given.items()
@@ -156,14 +160,20 @@ def splits(table, repeats, seed):
     ]
 
 
-def compare(table, repeats, seed, epochs=500, only=None, n_jobs=1):
+def compare(table, repeats, seed, epochs=500, only=None, n_jobs=1, say=""):
     """Two tables, (models, leak): `one_split` of each of `splits`, number i with `seed` + i.
 
-    `only`: the numbers of the splits wanted, counted from 0; None: all.
+    `only`: the numbers of the splits wanted, counted from 0; None: all. `say`: printed with the
+    number of each split that is done; nothing where it is empty.
     """
     pairs = splits(table, repeats, seed)
     wanted = range(len(pairs)) if only is None else only
-    rows = Parallel(n_jobs=n_jobs)(delayed(one_split)(*pairs[i], seed + i, epochs) for i in wanted)
+    jobs = (delayed(one_split)(*pairs[i], seed + i, epochs) for i in wanted)
+    rows = []
+    for row in Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
+        rows.append(row)
+        if say:
+            print(f"{say} {len(rows)} of {len(wanted)}", flush=True)
     return tuple(
         pd.concat(
             [pd.DataFrame(parts).assign(split=i) for i, parts in zip(wanted, kind, strict=True)],
@@ -175,5 +185,12 @@ def compare(table, repeats, seed, epochs=500, only=None, n_jobs=1):
 
 def write():
     """Write the two committed tables, of the course's training table (`make evidence`)."""
-    for frame, path in zip(compare(asd.load(), 10, seed=5, n_jobs=-1), [MODELS, LEAK], strict=True):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        tables = compare(asd.load(), 10, seed=5, n_jobs=-1, say="split")
+    except KeyboardInterrupt:
+        sys.exit("Interrupted: the tables in data/ stay as they were.")
+    finally:  # joblib's workers outlive an interrupt by minutes
+        get_reusable_executor().shutdown(kill_workers=True)
+    for frame, path in zip(tables, [MODELS, LEAK], strict=True):
         frame.round(6).to_csv(path, index=False, lineterminator="\n")

@@ -69,8 +69,8 @@ class Net(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         """The probabilities of class 0 and class 1: (n, 2)."""
-        logit = self._layers(np.asarray(X, dtype=np.float32))[-1][:, 0]
-        positive = expit(logit.astype(float))
+        # In float64: rows with the same inputs have to be ties, wherever they stand.
+        positive = expit(self._layers(np.asarray(X, dtype=float))[-1][:, 0])
         return np.column_stack([1 - positive, positive])
 
     def predict(self, X):

@@ -22,9 +22,18 @@ def fit(models, X, y):
     return {name: clone(model).fit(X, y) for name, model in models.items()}
 
 
+def positive(p):
+    """The second column of probabilities p (n, 2), to 12 decimals: (n,).
+
+    Rows with the same inputs are ties then. A product of matrices may add them up in another order,
+    and a ranking must not hang on what that does to the last digit.
+    """
+    return np.round(p[:, 1], 12)
+
+
 def meta_features(fitted, X):
     """What each fitted classifier makes of X (n, d): its probability of class 1, (n, k)."""
-    return np.column_stack([model.predict_proba(X)[:, 1] for model in fitted.values()])
+    return np.column_stack([positive(model.predict_proba(X)) for model in fitted.values()])
 
 
 def out_of_fold(models, X, y, n_splits, seed):

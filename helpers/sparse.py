@@ -10,14 +10,16 @@ class SparseMoE(nn.Module):
 
     E_k(x) = relu(x A_k) B_k, A (E, width, hidden), B (E, hidden, width). The gate is the softmax
     of the `top_k` largest of x's E scores; the other experts count 0, and need not be computed.
+    In float64 only `dense` works: PyTorch's grouped product has no float64.
     """
 
-    def __init__(self, width, hidden, num_experts, top_k):
+    def __init__(self, width, hidden, num_experts, top_k, dtype=torch.float32):
         super().__init__()
         self.top_k = top_k
-        self.scores = nn.Linear(width, num_experts, bias=False)
-        self.A = nn.Parameter(torch.randn(num_experts, width, hidden) / width**0.5)
-        self.B = nn.Parameter(torch.randn(num_experts, hidden, width) / hidden**0.5)
+        self.scores = nn.Linear(width, num_experts, bias=False, dtype=dtype)
+        A, B = (num_experts, width, hidden), (num_experts, hidden, width)
+        self.A = nn.Parameter(torch.randn(A, dtype=dtype) / width**0.5)
+        self.B = nn.Parameter(torch.randn(B, dtype=dtype) / hidden**0.5)
 
     def route(self, x):
         """(weights, experts) of rows x (n, width): both (n, top_k), weights that sum to 1."""

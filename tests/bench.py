@@ -22,11 +22,12 @@ PEER = Path(__file__).resolve().parents[1] / "build" / "bench-peer"
 def by_turns(jobs, rounds=ROUNDS):
     """Median seconds of each of `jobs` {name: function}, run in turn `rounds` times."""
     taken = {name: [] for name in jobs}
-    for _ in range(rounds):
+    for number in range(rounds):
         for name, job in jobs.items():
             start = time.perf_counter()
             job()
             taken[name].append(time.perf_counter() - start)
+            print(f"  round {number + 1}: {name:<44} {taken[name][-1]:7.2f} s", flush=True)
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 

@@ -1,7 +1,13 @@
 """Honest scores against other formulas, and that a leak is seen where there is nothing to learn."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from scipy.stats import rankdata
 
@@ -157,3 +163,26 @@ def test_the_committed_evidence_is_whole():
     assert leak.groupby("split").size().tolist() == [12] * 40
     assert models.notna().all(axis=None)
     assert list(models)[1:8] == list(evidence.SCORES)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="stops with POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_says_so_and_leaves_no_process_and_the_tables(number):
+    code = (
+        "import time; from helpers import evidence\n"
+        "evidence.one_split = lambda *given: (time.sleep(1), ([{'a': 1}], [{'a': 1}]))[1]\n"
+        "evidence.write()"
+    )
+    before = evidence.MODELS.read_bytes(), evidence.LEAK.read_bytes()
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **both) as process:
+        assert process.stdout.readline() == "split 1 of 40\n"
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+    assert said.strip() == "Interrupted: the tables in data/ stay as they were."
+    assert process.returncode == 1
+    assert children
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+    assert (evidence.MODELS.read_bytes(), evidence.LEAK.read_bytes()) == before

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import log_loss
 
-from helpers import asd
+from helpers import asd, moe
 from helpers.experts import Net, ScoreRule, experts
 
 
@@ -112,3 +112,14 @@ def test_training_further_goes_on_from_a_copy(rows):
     assert log_loss(y, further.predict_proba(X)) < log_loss(y, net.predict_proba(X))
     whole = Net((16,), epochs=60, seed=0).fit(X, y)
     np.testing.assert_array_equal(further.theta_, whole.theta_)  # as if it had never stopped
+
+
+def test_equal_rows_are_ties_wherever_they_stand(rows):
+    """A ranking that hung on the last digits of equal rows was another with two threads."""
+    a, b = moe.positive(np.array([[0.7, 0.3], [0.7, 0.3 + 1e-15]]))
+    assert a == b
+    X, y = rows
+    net = Net(epochs=2).fit(X[:150], y[:150])
+    for chunk in (X, X[:601], X[7:190]):
+        p = moe.positive(net.predict_proba(chunk))
+        assert len(np.unique(p)) == len(np.unique(chunk, axis=0))

@@ -30,6 +30,9 @@ def faults(path):
         called = {
             _name(node.func) for node in ast.walk(_parsed(cell)) if isinstance(node, ast.Call)
         }
+        for tag in cell.metadata.get("tags", []):
+            if "=" in tag and f"# {tag}: " not in cell.source:
+                found.append(f"cell {cell.id!r} does not say why {tag}")
         shows = called & {"print", "check", "display"} or any(
             n.startswith("plots.") for n in called
         )
@@ -99,6 +102,7 @@ def test_its_anatomy(path):
         ("noisy", "cell 'cell-2' wrote to stderr"),
         ("volatile", "the file holds volatile metadata, or is not in the course's form"),
         ("address", "cell 'cell-2' shows an address or a path"),
+        ("lenient", "cell 'cell-2' does not say why rtol=0.5"),
         ("blind", "the figure of cell 'cell-2' has no alt text"),
     ],
 )
