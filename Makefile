@@ -15,7 +15,7 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help run-all check accept sweep test lab format lock environment figure evidence bench clean
+.PHONY: help run-all check accept sweep test portable lab format lock environment figure evidence bench clean
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -46,8 +46,11 @@ test: $(READY) ## Lint, unit tests, and every committed output against one execu
 	@$(RUN) --keep
 	@$(PY) -m pytest $(NBVAL) -n auto --dist loadscope tests notebooks
 
+portable: $(READY) ## Execute all under other code paths: what moves, by how much of its tolerance (4 minutes)
+	@$(PY) -m course.portable $(if $(ONLY),--only '$(ONLY)') $(if $(FORCE),--force) $(if $(SETS),--sets $(SETS))
+
 lab: $(READY) ## Open the first notebook in JupyterLab
-	@$(PY) -m jupyter lab notebooks/01-true-false.ipynb
+	@$(PY) -m course.environment $(PY) -m jupyter lab notebooks/01-true-false.ipynb
 
 format: $(READY) ## Format code and notebooks
 	@$(PY) -m ruff check --quiet --fix --exit-zero . && $(PY) -m ruff format --quiet .
@@ -61,7 +64,7 @@ figure: $(READY) ## Copy notebook 3's contour figure to docs/, for the README
 	@$(PY) -c 'import base64, json, pathlib; cells = json.loads(pathlib.Path("notebooks/03-gradient-descent.ipynb").read_text("utf-8"))["cells"]; [cell] = [c for c in cells if c["id"] == "contour"]; pathlib.Path("docs/saddle.png").write_bytes(base64.b64decode(cell["outputs"][0]["data"]["image/png"]))'
 
 evidence: $(READY) ## Compute problem 5's forty splits again: data/evidence_*.csv (minutes)
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -c 'from helpers import evidence; evidence.write()'
+	@$(PY) -m course.environment $(PY) -c 'from helpers import evidence; evidence.write()'
 
 bench: $(READY) ## Time the engine, the net and the sparse layer against others (half an hour)
 	@$(PIP) --target build/bench-peer --upgrade transformers==5.23.0
@@ -78,9 +81,4 @@ clean: ## Delete .venv and build
 
 .PHONY: rebuild
 rebuild:
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, and this is %d.%d: name another, for example make PYTHON=python3.12 run-all" % v)'
-	@echo 'Creating .venv from requirements.lock: a few minutes, once.'
-	@rm -rf .venv && $(PYTHON) -m venv .venv
-	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock
-	@$(PIP) --no-deps --no-build-isolation -e .
-	@cp requirements.lock .venv/requirements.lock
+	@$(PYTHON) .ci/environment.py
