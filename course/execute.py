@@ -93,10 +93,8 @@ def _attempt(job: Job) -> Job:
         output, log = Path(folder, "executed.ipynb"), Path(folder, "opened")
         call = (str(log), str(job.root.resolve()), job.memory_limit)
         code = f"__import__('runpy').run_path({str(TRACE)!r})['start'](*{call!r})"
-        # ipykernel logs to the terminal that it was asked to stop; errors reach us as messages. A
-        # history would be one file for all kernels, and its locks a warning in somebody's outputs.
-        own = ["--log-level=50", "--HistoryManager.enabled=False"]
-        own += [f"--IPKernelApp.code_to_run={code}"]
+        # ipykernel logs to the terminal that it was asked to stop; errors reach us as messages.
+        own = ["--log-level=50", f"--IPKernelApp.code_to_run={code}"]
         try:
             home = job.home or Path(folder, "home")
             home.mkdir(parents=True, exist_ok=True)
