@@ -1,9 +1,14 @@
 """The figures. Every input is an argument; `alt` is the text for readers who cannot see them."""
 
+import logging
 from functools import wraps
 from io import BytesIO
 from itertools import cycle
 
+# Where it takes matplotlib long to list the fonts, once, it would say so in a notebook's outputs.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+# ruff: noqa: E402
 import numpy as np
 from IPython.display import Image, display
 from matplotlib.figure import Figure
