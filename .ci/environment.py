@@ -103,8 +103,9 @@ def main():
             flush=True,
         )
     shutil.rmtree(ROOT / ".venv", ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", str(ROOT / ".venv")], check=True)
-    status = installed([*extra, "-r", str(lock)], total)
+    # Where it cannot be made (Debian has a package for that), venv says itself what to do.
+    status = subprocess.run([sys.executable, "-m", "venv", str(ROOT / ".venv")]).returncode
+    status = status or installed([*extra, "-r", str(lock)], total)
     status = status or installed(["--no-deps", "--no-build-isolation", "-e", str(ROOT)], 1)
     if status == 0:
         shutil.copy(lock, ROOT / ".venv" / "requirements.lock")
