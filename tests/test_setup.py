@@ -1,8 +1,11 @@
 """Making .venv: what is refused first, which index is asked, and how long that may take."""
 
 import http.server
+import os
 import runpy
+import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -67,3 +70,20 @@ def test_macos_on_intel_is_refused(setup, monkeypatch):
 
 def test_nothing_stands_in_the_way_here(setup):
     assert setup["refusal"]() == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for Python")
+@pytest.mark.parametrize(
+    ("typed", "got"),
+    [([], "none"), (["TORCH_INDEX="], ""), (["TORCH_INDEX=http://x"], "http://x")],
+)
+def test_the_index_that_is_typed_reaches_the_set_up(tmp_path, typed, got):
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    fake = tmp_path / "python"
+    fake.write_text('#!/bin/sh\necho "[${TORCH_INDEX-none}] $1"\n', encoding="utf-8")
+    fake.chmod(0o755)
+    command = ["make", "environment", f"PYTHON={fake}", *typed]
+    env = {"PATH": os.environ["PATH"]}  # nothing of a make that runs this test
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.stdout == f"[{got}] .ci/environment.py\n"
