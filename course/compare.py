@@ -47,17 +47,14 @@ def tolerance(root: Path, cell: NotebookNode) -> dict[str, float]:
     <= counts for two integers. `rms` is for pictures: the root mean square of the differences of
     their pixels, from 0 (the same) to 1 (black for white). Raises UsageError for what is no number.
     """
-    own = TOLERANCE | _of_the_project(root / "pyproject.toml")
+    file = root / "pyproject.toml"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    own = TOLERANCE | tomllib.loads(text).get("tool", {}).get("course", {})
     own |= dict(tag.split("=", 1) for tag in cell.metadata.get("tags", []) if "=" in tag)
     try:
         return {name: float(own[name]) for name in TOLERANCE}
     except (TypeError, ValueError) as error:
         raise UsageError(f"A tolerance of cell {cell.get('id')!r}: {error}.") from None
-
-
-def _of_the_project(file: Path) -> dict[str, float]:
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return tomllib.loads(text).get("tool", {}).get("course", {})
 
 
 def differences(

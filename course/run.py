@@ -70,6 +70,7 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
             listing = ", ".join(known) or "none"
             raise UsageError(f"There is no parameter {name!r} here; the known ones are: {listing}.")
     limits = (options.cell_limit, options.whole_limit, options.memory_limit)
+    place = (Path.cwd(), options.build.resolve() / ".home", variables)
     jobs = []
     for point in sweep.points(grid):
         for path in paths:
@@ -79,8 +80,6 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
                 name, folder = quote(name, safe="=,"), folder / "sweep" / path.stem
             parameters = notebook.parameters({**texts, **point}, own[path])
             output = folder / f"{name}.ipynb"
-            home = options.build.resolve() / ".home"
-            place = (Path.cwd(), home, variables)
             jobs.append(Job(path.resolve(), output, parameters, *place, *limits))
     return jobs
 
