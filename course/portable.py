@@ -9,7 +9,7 @@ moves at all ("digit": it is shown with more digits than hold).
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -18,7 +18,7 @@ from course import compare, environment, notebook, run
 from course.execute import Job
 from course.notebook import UsageError
 
-WARN = 1 / 3
+WARN, INTERRUPTED = 1 / 3, 130
 NO_AVX512 = environment.AVX2["NPY_DISABLE_CPU_FEATURES"]
 NO_AVX2 = {
     "NPY_DISABLE_CPU_FEATURES": f"X86_V3 {NO_AVX512}",
@@ -86,23 +86,31 @@ def sets() -> dict[str, dict[str, str]]:
     return paths | {"shell": SHELL}
 
 
-def jobs_of(options: argparse.Namespace, wanted: dict[str, dict[str, str]]) -> list[Job]:
-    """One job for each notebook and set."""
-    jobs = []
+def audit(options: argparse.Namespace, wanted: dict[str, dict[str, str]]) -> tuple[int, list[Job]]:
+    """Execute every notebook under each set, one set after another: (exit status, jobs).
+
+    Not side by side, and each in a build folder of its own: a notebook may write files.
+    """
+    build, status, done = options.build, 0, []
     for name, variables in wanted.items():
+        print(f"{name}: {' '.join(f'{k}={v}' for k, v in variables.items() if v) or 'no pins'}")
+        options.build = build / name
         options.env = [f"{key}={text}" for key, text in variables.items()]
-        for job in run.jobs_of(options):
-            jobs.append(replace(job, output=job.output.with_stem(f"{job.source.stem}-{name}")))
-    return jobs
+        with notebook.locked(options.build):
+            jobs = run.jobs_of(options)
+            status = max(status, run.complete(jobs, options))
+        done += jobs
+        if status == INTERRUPTED:
+            break
+    return status, done
 
 
 def moved(job: Job) -> Iterator[Moved]:
     """How a job's artefact differs from the committed notebook, within the tolerance or not."""
     committed, executed = (nbformat.read(p, as_version=4) for p in (job.source, job.output))
-    name = job.output.stem.removeprefix(job.source.stem).lstrip("-") or "here"
     for cell, _, changed in compare.side_by_side(committed, executed, job.output):
         for each in changed:
-            yield Moved(f"{job.source.stem}, {cell.id}", name, each)
+            yield Moved(f"{job.source.stem}, {cell.id}", job.output.parent.name, each)
 
 
 def table(found: list[Moved]) -> Iterator[str]:
@@ -133,10 +141,8 @@ def main(arguments: list[str] | None = None) -> int:
             said = f"this processor has: {', '.join(able)}"
             raise UsageError(f"There is no set {', '.join(sorted(unknown))} here; {said}.")
         wanted = {name: able[name] for name in options.sets or able}
-        with notebook.locked(options.build):
-            jobs = jobs_of(options, wanted)
-            status = run.complete(jobs, options)
-            found = [each for job in jobs if job.good for each in moved(job)]
+        status, jobs = audit(options, wanted)
+        found = [each for job in jobs if job.good for each in moved(job)]
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2

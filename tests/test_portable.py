@@ -128,7 +128,7 @@ NOISE = "noise = len(os.environ.get('OPENBLAS_CORETYPE', '')) == len('Prescott')
         ("f'{0.3 + 6e-17 * noise:.17f}'", 0, "digit 0.0%"),
         ("342 - noise", 1, "RED inf%"),
         ("'red' if noise else 'green'", 1, "RED inf%"),
-        ("1 / (1 - noise)", 1, "-prescott.ipynb failed (cell error)"),
+        ("1 / (1 - noise)", 1, "01-noisy.ipynb failed (cell error)"),
     ],
 )
 def test_the_audit_finds_what_hangs_on_a_code_path(folder, capsys, shown, status, line):
@@ -143,6 +143,14 @@ def test_the_audit_finds_what_hangs_on_a_code_path(folder, capsys, shown, status
     assert ("01-noisy, cell-2 [prescott]" in " ".join(printed.out.split())) == moves
     assert main(folder, "--keep", "--explain") == 0
     assert "nothing that it was made of has changed" in capsys.readouterr().out  # its own build/
+
+
+def test_no_two_sets_are_at_work_at_once(folder):
+    """Problem 5 writes a spreadsheet and reads it back: another set's half of it is none."""
+    code = "mark = Path('at work')\nmark.touch(exist_ok=False)\ntime.sleep(0.5)\nmark.unlink()"
+    add(folder, "01-writes", "import time\nfrom pathlib import Path", code)
+    assert main(folder) == 0
+    assert portable.main(["--sets", "unpinned", "shell", "--workers", "2"]) == 0
 
 
 def test_a_set_that_is_not_there(folder, capsys):
