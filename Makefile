@@ -21,7 +21,7 @@ help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo 'Options of run-all: ONLY=05  DATA=table.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  LIMITS="--cell-limit 900"  TORCH_INDEX= (empty: PyTorch with CUDA)'
 
-RUN = $(PY) -m course.run --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
+RUN = $(PY) -m runner.run --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
 # What is typed beside a sweep's options, such as seed=0:20, is its grid.
 empty :=
 space := $(empty) $(empty)
@@ -47,10 +47,10 @@ test: $(READY) ## Lint, unit tests, and every committed output against one execu
 	@$(PY) -m pytest $(NBVAL) -n auto --dist loadscope tests notebooks
 
 portable: $(READY) ## Execute all under other code paths: what moves, by how much of its tolerance (4 minutes)
-	@$(PY) -m course.portable $(if $(ONLY),--only '$(ONLY)') $(if $(FORCE),--force) $(if $(SETS),--sets $(SETS))
+	@$(PY) -m runner.noise_audit $(if $(ONLY),--only '$(ONLY)') $(if $(FORCE),--force) $(if $(SETS),--sets $(SETS))
 
 lab: $(READY) ## Open the first notebook in JupyterLab
-	@$(PY) -m course.environment $(PY) -m jupyter lab notebooks/01-true-false.ipynb
+	@$(PY) -m runner.kernel_environment $(PY) -m jupyter lab notebooks/01-true-false.ipynb
 
 format: $(READY) ## Format code and notebooks
 	@$(PY) -m ruff check --quiet --fix --exit-zero . && $(PY) -m ruff format --quiet .
@@ -64,7 +64,7 @@ figure: $(READY) ## Copy notebook 3's contour figure to docs/, for the README
 	@$(PY) -c 'import base64, json, pathlib; cells = json.loads(pathlib.Path("notebooks/03-gradient-descent.ipynb").read_text("utf-8"))["cells"]; [cell] = [c for c in cells if c["id"] == "contour"]; pathlib.Path("docs/saddle.png").write_bytes(base64.b64decode(cell["outputs"][0]["data"]["image/png"]))'
 
 evidence: $(READY) ## Compute problem 5's forty splits again: data/evidence_*.csv (minutes)
-	@$(PY) -m course.environment $(PY) -c 'from helpers import evidence; evidence.write()'
+	@$(PY) -m runner.kernel_environment $(PY) -c 'from helpers import evidence; evidence.write()'
 
 bench: $(READY) ## Time the engine, the net and the sparse layer against others (half an hour)
 	@$(PIP) --target build/bench-peer --upgrade transformers==5.23.0

@@ -3,10 +3,10 @@
 import os
 import signal
 
-from course import environment
+from runner import kernel_environment
 
-os.environ.update(environment.settings())
+os.environ.update(kernel_environment.settings())
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background: not for tests
     signal.signal(signal.SIGINT, signal.default_int_handler)
-pytest_plugins = ["course.replay"]
+pytest_plugins = ["runner.nbval_plugin"]
 collect_ignore = ["tests/broken"]

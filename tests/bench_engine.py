@@ -16,14 +16,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from course import environment
+from runner import kernel_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PEER = ROOT / "build" / "bench-nbmake"
 HELPER = "helpers/mle.py"
-FORCED, PYTEST = ["-m", "course.run", "--keep", "--force"], ["-m", "pytest", "-q", "-p"]
+FORCED, PYTEST = ["-m", "runner.run", "--keep", "--force"], ["-m", "pytest", "-q", "-p"]
 # Without the project's conftest, so that it is plain nbval and plain nbmake.
-PLAIN = [*PYTEST, "no:course.replay", "-c", os.devnull, "--rootdir", ".", "-n2", "notebooks"]
+PLAIN = [*PYTEST, "no:runner.nbval_plugin", "-c", os.devnull, "--rootdir", ".", "-n2", "notebooks"]
 CONVERT = ["-m", "nbconvert", "--execute", "--to", "notebook", "--output-dir", "out"]
 
 
@@ -40,7 +40,7 @@ def jobs(copy):
         "run-all": [FORCED],
         "check after it": [
             FORCED[:-1],
-            [*PYTEST, "course.replay", "--nbval", "--nbval-artefacts", "build", "notebooks"],
+            [*PYTEST, "runner.nbval_plugin", "--nbval", "--nbval-artefacts", "build", "notebooks"],
         ],
         "run-all, unchanged": [FORCED[:-1]],
         f"run-all, {HELPER} edited": [FORCED[:-1]],
@@ -51,7 +51,7 @@ def timed(copy, commands, env):
     """(seconds, processor seconds) of commands, one after the other."""
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     for arguments in commands:
-        if "course.run" in arguments:  # its kernels take no PYTHONPATH from a shell
+        if "runner.run" in arguments:  # its kernels take no PYTHONPATH from a shell
             arguments = [*arguments, "--env", f"PYTHONPATH={env['PYTHONPATH']}"]
         command, both = [sys.executable, *arguments], subprocess.STDOUT
         options = {"stdout": subprocess.PIPE, "stderr": both, "text": True, "cwd": copy, "env": env}
@@ -72,13 +72,13 @@ def main(rounds):
     taken, processor, longest, again = {}, [], [], set()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        for name in ("notebooks", "helpers", "data", "course"):
+        for name in ("notebooks", "helpers", "data", "runner"):
             shutil.copytree(ROOT / name, copy / name)
         (copy / "out").mkdir()
         for name in ("requirements.lock", "pyproject.toml"):
             shutil.copy(ROOT / name, copy)
         path = os.pathsep.join([str(copy), str(PEER)])
-        env = {**os.environ, **environment.settings(), "PYTHONPATH": path}
+        env = {**os.environ, **kernel_environment.settings(), "PYTHONPATH": path}
         for number in range(rounds):
             for name, commands in jobs(copy).items():
                 if name.endswith("edited"):

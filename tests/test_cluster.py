@@ -14,7 +14,7 @@ import pytest
 from test_faults import states
 from test_run import add, main, texts
 
-from course import cache, run
+from runner import run
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with POSIX signals")
 
@@ -187,7 +187,7 @@ def test_a_killed_workers_notebook_is_executed_again_elsewhere(folder, cluster, 
 
 def run_apart(folder, *arguments):
     where = ["--notebooks", str(folder / "notebooks"), "--build", str(folder / "build")]
-    command = [sys.executable, "-m", "course.run", *where, *arguments]
+    command = [sys.executable, "-m", "runner.run", *where, *arguments]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -233,7 +233,7 @@ def test_no_kernel_is_left_when_a_cluster_is(folder, cluster, fault, record_prop
 
 
 def test_what_a_worker_must_hold(folder, cluster, monkeypatch):
-    from course import cluster as engine
+    from runner import dask_cluster as engine
 
     cluster.worker()
     add(folder, "01-fine", "print(data)", parameters="data = None")
@@ -263,8 +263,8 @@ def test_no_scheduler_is_a_sentence(folder, capsys):
 
 
 def test_a_worker_without_the_package_is_a_sentence(folder, cluster, capsys):
-    (folder / "elsewhere" / "course").mkdir(parents=True)
-    (folder / "elsewhere" / "course" / "__init__.py").write_text("raise ImportError('no course')")
+    (folder / "elsewhere" / "runner").mkdir(parents=True)
+    (folder / "elsewhere" / "runner" / "__init__.py").write_text("raise ImportError('no runner')")
     cluster.worker(PYTHONPATH=str(folder / "elsewhere"))
     add(folder, "01-fine", "print(1)")
     cluster.wait_for(1)
@@ -273,22 +273,22 @@ def test_a_worker_without_the_package_is_a_sentence(folder, cluster, capsys):
 
 
 def test_what_a_worker_lacks_is_a_sentence(folder):
-    from course import cluster
+    from runner import dask_cluster, made_of
 
     table = folder / "table.csv"
     table.write_text("x\n", encoding="utf-8")
-    held = cluster.holdings(["numpy", "cobol"], [str(table), f"{table}.gz"])
+    held = dask_cluster.holdings(["numpy", "cobol"], [str(table), f"{table}.gz"])
     assert held["Python"] == ".".join(map(str, sys.version_info[:3]))
     assert held["numpy"] == metadata.version("numpy")
     assert held["cobol"] == held[f"{table}.gz"] == ""
-    assert held[str(table)] == cache.fingerprint(table)
+    assert held[str(table)] == made_of.mark(table)
 
 
 @pytest.mark.parametrize("there", ["", "other"])
 def test_a_worker_that_holds_something_else_is_a_sentence(
     folder, cluster, capsys, monkeypatch, there
 ):
-    from course import cluster as engine
+    from runner import dask_cluster as engine
 
     cluster.worker()
     add(folder, "01-fine", "print(1)")

@@ -11,9 +11,14 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+import nbformat
 import psutil
 import pytest
 from test_run import add, main, texts
+
+from runner import notebook
+from runner.job import Limits
+from runner.processes import Watch
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with POSIX signals")
 
@@ -35,6 +40,21 @@ FAULTS = {  # name: (the second cell, arguments, state)
     ),
     "too long": ("import time\n\ntime.sleep(60)", ["--whole-limit", "4"], "notebook timeout"),
     "hog": ("x = bytearray(8 * 10**9)", ["--memory-limit", "4000"], "out of memory"),
+    "exit": ("exit()", [], "cell error"),
+    "quit": ("quit()", [], "cell error"),
+    "half a second": ("import time\n\ntime.sleep(60)", ["--cell-limit", "0.5"], "cell timeout"),
+    "named like": (
+        "class OutOfMyMemoryError(Exception):\n    pass\n\nraise OutOfMyMemoryError",
+        [],
+        "cell error",
+    ),
+    "starved": (
+        "import ctypes\n\nlibrary = ctypes.CDLL(None)\nlibrary.malloc.restype = ctypes.c_void_p\n"
+        "assert not library.malloc(ctypes.c_size_t(8 * 10**9))\nlibrary.abort()",
+        ["--memory-limit", "4000"],
+        "out of memory",
+    ),
+    "shows": ("for n in range(6000):\n    display(n)", [], "ok"),
     "chatters": ("print('x' * 10**8)", [], "ok"),
 }
 
@@ -76,7 +96,8 @@ def test_a_fault_has_its_state_and_costs_nothing(folder, fault, capsys, record_p
     record_property("seconds to know", f"{late - limit:.2f}")
     assert late - limit < 5 or state == "ok"  # two at most, where no other test is at work
     began.unlink()
-    assert states(folder) == {"01-fine.ipynb": "cached", "02-faulty.ipynb": state}
+    fine = "ok" if "--memory-limit" in arguments else "cached"  # it may have seen the limit
+    assert states(folder) == {"01-fine.ipynb": fine, "02-faulty.ipynb": state}
     assert {p: p.read_bytes() for p in before} == before
     assert texts(folder / "build" / "01-fine.ipynb") == ["1\n"]
     assert kernels() == []
@@ -191,7 +212,7 @@ def _cwd(process):
 def start(folder):
     where = ["--notebooks", str(folder / "notebooks"), "--build", str(folder / "build")]
     return subprocess.Popen(
-        [sys.executable, "-m", "course.run", *where],
+        [sys.executable, "-m", "runner.run", *where],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -233,3 +254,86 @@ def test_an_interrupt_at_any_moment_leaves_no_process(folder, seed, record_prope
     assert found["01-fine.ipynb"] in ("ok", "interrupted", "never run")
     for artefact in Path(folder / "build").glob("*.ipynb"):
         json.loads(artefact.read_text(encoding="utf-8"))
+
+
+def test_what_a_kernel_starts_ends_with_it(folder):
+    """Also what has left its group, its session and its parent."""
+    code = "import os, time; os.setsid(); os.fork() and os._exit(0); time.sleep(600)"
+    run = f"import subprocess\nimport sys\n\n_ = subprocess.run([sys.executable, '-c', {code!r}])"
+    add(folder, "01-leaves", run, "1")
+    assert main(folder) == 0
+    assert not [other for other in psutil.process_iter() if str(folder) in _cwd(other)]
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "bell\a", "esc\x1b[31m", "no utf-8 \udcff"])
+def test_a_strange_name_leaves_reports_and_the_others(folder, name, capsys):
+    path = add(folder, f"01-{name}", "print(len(open('x').read()))")
+    (folder / "notebooks" / "x").write_text("1", encoding="utf-8")
+    other = add(folder, "02-raises", "1 / 0")
+    third = add(folder, "03-fine", "print(3)")
+    assert main(folder, "--explain") == 1
+    assert set(states(folder).values()) == {"ok", "cell error"}
+    cases = ElementTree.parse(folder / "build" / "report.xml").iter("testcase")
+    assert [case.get("name")[:2] for case in cases] == ["01", "02", "03"]
+    shown = capsys.readouterr().out
+    assert not [c for line in shown.splitlines() for c in line if not c.isprintable()]
+    other.unlink()
+    assert main(folder) == 0
+    assert (texts(path), texts(third)) == (["1\n"], ["3\n"])
+    assert set(states(folder).values()) == {"cached"}
+
+
+@pytest.mark.parametrize("gone", ["../notebooks/01-goes.ipynb", "../build/02-fine.ipynb"])
+def test_what_is_deleted_during_a_run_costs_only_itself(folder, gone, capsys):
+    for name in ("01-goes", "02-fine"):  # the most code begins
+        add(folder, name, f"print(2)  {'#' * 99}")
+    last = add(folder, "03-last", f"import os\nimport time\n\ntime.sleep(1)\nos.remove('{gone}')")
+    assert main(folder, "--workers", "1") == 1
+    printed = capsys.readouterr().err
+    assert "stays as it is: No such file or directory: " in printed
+    assert "Traceback" not in printed
+    assert nbformat.read(last, as_version=4).cells[0].execution_count == 1
+
+
+def test_notebooks_that_cannot_be_written_to_are_sentences(folder, capsys, monkeypatch):
+    add(folder, "01-fine", "print(1)")
+    fine = add(folder, "02-fine", "print(2)")
+    write = notebook.write
+
+    def refused(text, path):
+        if path.name == "01-fine.ipynb" and path.parent.name == "notebooks":
+            raise PermissionError(13, "Permission denied", str(path))
+        write(text, path)
+
+    monkeypatch.setattr(notebook, "write", refused)
+    assert main(folder) == 1
+    assert "01-fine.ipynb stays as it is: Permission denied: " in capsys.readouterr().err
+    assert texts(fine) == ["2\n"]
+
+
+def test_a_machine_that_stands_still_takes_no_ones_time(tmp_path):
+    now = [0.0]
+    watch = Watch(Limits(cell=5, whole=9), tmp_path / "log", lambda: now[0])
+    watch.begin_cell()
+    for step in (0.5, 3600, 0.5):
+        now[0] += step
+        watch.count()
+    assert watch.cell == watch.seconds == 2.0
+
+
+def test_a_run_that_was_stopped_goes_on(folder):
+    """The whole of it, as a shell's Ctrl-Z or a debugger does: its limits stand still too."""
+    add(folder, "01-slow", "import time\n\ntime.sleep(2)")
+    where = ["--notebooks", str(folder / "notebooks"), "--build", str(folder / "build")]
+    command = [sys.executable, "-m", "runner.run", *where, "--cell-limit", "6"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    time.sleep(2)
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for each in family:
+        each.suspend()
+    time.sleep(8)
+    for each in family:
+        each.resume()
+    assert process.wait(30) == 0
+    assert states(folder) == {"01-slow.ipynb": "ok"}

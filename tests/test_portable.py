@@ -10,11 +10,12 @@ import pytest
 from test_faults import states
 from test_run import add, main, texts
 
-from course import environment, portable
+from runner import kernel_environment, noise_audit
 
 SHOW = "import os\n\nprint(*(f'{k}={v}' for k, v in sorted(os.environ.items())), sep='\\n')"
 # What a front end or IPython itself sets in its kernel.
 KERNELS_OWN = {"JPY_PARENT_PID", "JPY_SESSION_NAME", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR"}
+KERNELS_OWN |= {"RUNNER_LOG", "RUNNER_ROOT", "RUNNER_MEMORY", "PYTHONPATH"}  # runner/kernel_start
 KERNELS_OWN |= {"PAGER", "GIT_PAGER", "MPLBACKEND", "TERM", "PYDEVD_USE_FRAME_EVAL"}
 
 
@@ -34,7 +35,9 @@ def test_a_kernel_gets_the_made_environment_and_no_other(folder, monkeypatch):
     assert main(folder, "--env", "OWN=mine", "LANG=") == 0
     (printed,) = texts(folder / "notebooks" / "01-shows.ipynb")
     seen = dict(line.split("=", 1) for line in printed.splitlines())
-    wanted = environment.made((folder / "build" / ".home").resolve(), {"OWN": "mine", "LANG": ""})
+    wanted = kernel_environment.made(
+        (folder / "build" / ".home").resolve(), {"OWN": "mine", "LANG": ""}
+    )
     assert {k: v for k, v in seen.items() if k not in KERNELS_OWN} == wanted
     assert (seen["TZ"], seen["OWN"]) == ("UTC", "mine")
     assert not {"MARK", "LANG"} & set(seen)
@@ -86,20 +89,22 @@ def test_another_machine_or_variable_is_a_reason(folder, monkeypatch, capsys):
     assert state()[0] == "cached"
     monkeypatch.setenv("TMPDIR", str(folder))
     assert "the variable TMPDIR has changed" in state()[1]
-    monkeypatch.setattr(environment, "processor", lambda: "another")
+    monkeypatch.setattr(kernel_environment, "processor", lambda: "another")
     assert "the processor or system has changed" in state()[1]
 
 
 def test_what_is_pinned_on_which_machine(monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    for able, pinned in [({"avx2", "fma", "sse2"}, environment.AVX2), ({"avx", "sse2"}, {})]:
-        monkeypatch.setattr(environment, "features", lambda able=able: frozenset(able))
-        assert environment.pins() == pinned
+    for able, pinned in [({"avx2", "fma", "sse2"}, kernel_environment.AVX2), ({"avx", "sse2"}, {})]:
+        monkeypatch.setattr(kernel_environment, "features", lambda able=able: frozenset(able))
+        assert kernel_environment.pins() == pinned
     monkeypatch.setattr("platform.machine", lambda: "arm64")
-    assert environment.pins() == environment.ARM64
+    assert kernel_environment.pins() == kernel_environment.ARM64
 
 
-@pytest.mark.skipif(environment.pins() != environment.AVX2, reason="a processor without AVX2")
+@pytest.mark.skipif(
+    kernel_environment.pins() != kernel_environment.AVX2, reason="a processor without AVX2"
+)
 def test_the_libraries_take_the_pinned_paths(folder):
     path = add(
         folder,
@@ -118,7 +123,7 @@ def test_the_libraries_take_the_pinned_paths(folder):
 NOISE = "noise = len(os.environ.get('OPENBLAS_CORETYPE', '')) == len('Prescott')"
 
 
-@pytest.mark.skipif("pni" not in environment.features(), reason="for x86-64 on Linux")
+@pytest.mark.skipif("pni" not in kernel_environment.features(), reason="for x86-64 on Linux")
 @pytest.mark.parametrize(
     ("shown", "status", "line"),
     [
@@ -133,9 +138,9 @@ NOISE = "noise = len(os.environ.get('OPENBLAS_CORETYPE', '')) == len('Prescott')
 )
 def test_the_audit_finds_what_hangs_on_a_code_path(folder, capsys, shown, status, line):
     add(folder, "01-noisy", "import os", NOISE, f"print({shown})")
-    (folder / "pyproject.toml").write_text("[tool.course]\natol = 2e-15\n", encoding="utf-8")
+    (folder / "pyproject.toml").write_text("[tool.runner]\natol = 2e-15\n", encoding="utf-8")
     assert main(folder) == 0
-    assert portable.main(["--sets", "unpinned", "prescott"]) == status
+    assert noise_audit.main(["--sets", "unpinned", "prescott"]) == status
     printed = capsys.readouterr()
     assert "2 sets of code paths (unpinned, prescott), 2 executions, " in printed.out
     assert line in " ".join((printed.out + printed.err).split())
@@ -150,18 +155,18 @@ def test_no_two_sets_are_at_work_at_once(folder):
     code = "mark = Path('at work')\nmark.touch(exist_ok=False)\ntime.sleep(0.5)\nmark.unlink()"
     add(folder, "01-writes", "import time\nfrom pathlib import Path", code)
     assert main(folder) == 0
-    assert portable.main(["--sets", "unpinned", "shell", "--workers", "2"]) == 0
+    assert noise_audit.main(["--sets", "unpinned", "shell", "--workers", "2"]) == 0
 
 
 def test_a_set_that_is_not_there(folder, capsys):
     add(folder, "01-fine", "print(1)")
-    assert portable.main(["--sets", "mainframe"]) == 2
+    assert noise_audit.main(["--sets", "mainframe"]) == 2
     assert "There is no set mainframe here; this processor has: " in capsys.readouterr().err
 
 
 def test_a_command_in_the_kernels_settings():
     code = "import os; print(os.environ['TZ'], os.environ['HOME'])"
-    command = [sys.executable, "-m", "course.environment", sys.executable, "-c", code]
+    command = [sys.executable, "-m", "runner.kernel_environment", sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout == f"UTC {Path.home()}\n"
 
@@ -173,7 +178,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.mark.skipif(os.name == "nt", reason="a home and a mask as Unix has them")
 def test_a_copy_without_git_in_an_odd_folder_of_an_odd_shell(tmp_path):
     """A zip, unpacked by somebody else: it comes out as committed, to the byte."""
-    listed = ["git", "ls-files", "-z", "notebooks", "helpers", "course", "data", "*.toml", "*.lock"]
+    listed = ["git", "ls-files", "-z", "notebooks", "helpers", "runner", "data", "*.toml", "*.lock"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True).stdout.split("\0")
     copy = tmp_path / "a földer, odd"
     for name in filter(None, names):
@@ -182,7 +187,7 @@ def test_a_copy_without_git_in_an_odd_folder_of_an_odd_shell(tmp_path):
     before = {path: path.read_bytes() for path in (copy / "notebooks").iterdir()}
     shell = {"HOME": "/proc/nobody", "LANG": "C", "LC_ALL": "C", "TZ": "America/Caracas"}
     shell |= {"PATH": os.environ["PATH"], "ATEN_CPU_CAPABILITY": "default", "OMP_NUM_THREADS": "2"}
-    command = [sys.executable, "-m", "course.run", "--only", "04"]
+    command = [sys.executable, "-m", "runner.run", "--only", "04"]
     done = subprocess.run(command, cwd=copy, env=shell, umask=0o077, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "04-maximum-likelihood      ok" in done.stdout

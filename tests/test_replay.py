@@ -10,9 +10,10 @@ import nbformat
 import numpy as np
 import pytest
 from nbformat import v4
+from nbval import plugin as nbval
 from PIL import Image
 
-from course import compare, notebook
+from runner import accept, compare, internals, notebook
 
 
 def png(pixels):
@@ -177,7 +178,15 @@ def verdicts(tmp_path_factory):
 
 
 def replayed(folder, *arguments):
-    command = [sys.executable, "-m", "pytest", "-p", "course.replay", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "runner.nbval_plugin",
+        "-p",
+        "no:cacheprovider",
+    ]
     options = ["--nbval", "--nbval-artefacts", "build", "--junitxml", "result.xml", "--color=no"]
     done = subprocess.run(
         [*command, *options, *arguments], cwd=folder, capture_output=True, text=True
@@ -307,15 +316,15 @@ def test_the_projects_tolerance_holds_for_nbval_and_for_accepting(tmp_path, monk
     (tmp_path / "a.ipynb").write_text(notebook.clean(committed), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert "1 failed" in replayed(tmp_path, "a.ipynb")
-    (tmp_path / "pyproject.toml").write_text("[tool.course]\nrtol = 0.01\n", encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text("[tool.runner]\nrtol = 0.01\n", encoding="utf-8")
     printed = replayed(tmp_path, "a.ipynb")
     assert "failed" not in printed
     assert "that is let takes 80% of its tolerance, in a.ipynb::Cell 0." in printed
-    compare.accept(tmp_path / "build" / "a.ipynb", tmp_path / "a.ipynb", show=True)
+    accept.accept(tmp_path / "build" / "a.ipynb", tmp_path / "a.ipynb", show=True)
     assert "a.ipynb: nothing differs beyond the tolerance" in capsys.readouterr().out
     assert "13:37:00" in (tmp_path / "a.ipynb").read_text(encoding="utf-8")
     (tmp_path / "pyproject.toml").unlink()
-    compare.accept(tmp_path / "build" / "a.ipynb", tmp_path / "a.ipynb", show=True)
+    accept.accept(tmp_path / "build" / "a.ipynb", tmp_path / "a.ipynb", show=True)
     assert "a.ipynb, cell c1: stdout: line 1 was" in capsys.readouterr().out
 
 
@@ -357,7 +366,50 @@ def test_plain_nbval_still_executes(tmp_path):
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "a.ipynb"]
     strict = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     loose = subprocess.run(
-        [*command, "-p", "course.replay"], cwd=tmp_path, capture_output=True, text=True
+        [*command, "-p", "runner.nbval_plugin"], cwd=tmp_path, capture_output=True, text=True
     )
     assert "1 failed" in strict.stdout
     assert "1 passed" in loose.stdout
+
+
+def test_what_is_being_written_is_not_compared(tmp_path):
+    (tmp_path / "build").mkdir()
+    nbformat.write(base(), tmp_path / "build" / "a.ipynb")
+    (tmp_path / "a.ipynb").write_text(notebook.clean(base()), encoding="utf-8")
+    with notebook.locked(tmp_path / "build"):
+        printed = replayed(tmp_path, "a.ipynb")
+    assert "Another run is at work in build/; wait for it to end." in printed
+    assert " passed" in replayed(tmp_path, "a.ipynb")
+
+
+def test_each_mark_of_nbval_that_ignores_an_output_is_known_to_accepting():
+    for mark, meaning in nbval.comment_markers.items():
+        cell = nbformat.v4.new_code_cell(f"# {mark}\nprint(1)")
+        assert compare.ignored(cell) == (meaning in (("check", False), "skip")), mark
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "entry", "said"),
+    [
+        ("NAMES", "nbval.plugin", ("IPyNbFile.set_up",), "nbval.plugin has no IPyNbFile.set_up"),
+        ("TEXTS", "jupyter_client.client", ("Kernel is sad",), "no longer says 'Kernel is sad'"),
+    ],
+)
+def test_what_others_have_taken_away_is_named(monkeypatch, table, key, entry, said):
+    assert internals.gone() == []
+    monkeypatch.setitem(getattr(internals, table), key, entry)
+    (sentence,) = internals.gone()
+    assert said in sentence
+
+
+def test_a_long_notebook_is_compared_in_time_that_grows_with_its_length(tmp_path):
+    """By counting: each notebook's cells are listed once, not once a cell."""
+    (tmp_path / "build").mkdir()
+    nbformat.write(base(), tmp_path / "build" / "a.ipynb")
+    (tmp_path / "a.ipynb").write_text(notebook.clean(base()), encoding="utf-8")
+    hook = "import runner.notebook as n\nown, count = n.code_cells, []\n"
+    hook += "n.code_cells = lambda nb: count.append(1) or own(nb)\n"
+    hook += "def pytest_unconfigure():\n    print('listed', len(count))\n"
+    (tmp_path / "conftest.py").write_text(hook, encoding="utf-8")
+    printed = replayed(tmp_path, "a.ipynb")
+    assert int(printed.split("listed ")[1].split()[0]) <= 4

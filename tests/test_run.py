@@ -12,7 +12,8 @@ import nbformat
 import psutil
 import pytest
 
-from course import cache, execute, notebook, run
+from runner import cache, execute, notebook, run
+from runner.job import Job, Outcome
 
 BROKEN = Path(__file__).resolve().parent / "broken"
 
@@ -140,7 +141,8 @@ def test_a_parameter_whose_default_is_computed_takes_any_value(folder):
 def test_values_are_what_papermill_can_write():
     own = {"layers": [1], "pair": [1, 2], "free": None}
     wanted = {"layers": "(32, 16)", "pair": "[3, 4]", "free": "{{1}}", "other": "1"}
-    given = notebook.parameters(wanted, own)
+    values = {name: notebook.literal(text) for name, text in wanted.items()}
+    given = notebook.parameters(values, own)
     assert given == {"layers": [32, 16], "pair": [3, 4], "free": "{{1}}"}
 
 
@@ -181,7 +183,7 @@ def test_an_interrupt_leaves_no_kernel_and_no_change(folder, sent):
     before = path.read_bytes()
     where = ["--notebooks", folder / "notebooks", "--build", folder / "build"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "course.run", *map(str, where)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "runner.run", *map(str, where)], stdout=subprocess.PIPE, text=True
     )
     assert "running" in process.stdout.readline()
     deadline = time.monotonic() + 30
@@ -214,13 +216,13 @@ def test_an_error_that_is_called_like_a_dead_kernel_is_a_cell_error(folder, caps
 def test_a_kernel_that_lost_the_race_for_a_port_is_started_again(
     monkeypatch, failure, attempts, state
 ):
-    lost = execute.Job(Path("a"), Path("b"), state="never run", failure=failure)
-    results = [lost, execute.Job(Path("a"), Path("b"), state="ok"), None]
-    monkeypatch.setattr(execute, "_attempt", lambda job: results.pop(0))
-    assert execute.execute(execute.Job(Path("a"), Path("b"))).state == state
+    lost = Outcome("never run", failure)
+    results = [lost, Outcome("ok"), None]
+    monkeypatch.setattr(execute._Attempt, "outcome", lambda self: results.pop(0))
+    assert execute.execute(Job(Path("a"), Path("b"))).state == state
     assert len(results) == 3 - attempts
     results[:] = [lost] * 9  # and not for ever
-    assert execute.execute(execute.Job(Path("a"), Path("b"))).state == "never run"
+    assert execute.execute(Job(Path("a"), Path("b"))).state == "never run"
     assert len(results) == 9 - (3 if attempts == 2 else 1)
 
 
@@ -230,7 +232,7 @@ def test_longest_first_by_the_last_run_and_what_is_unknown_by_its_code(folder):
     nb = nbformat.read(paths[3], as_version=4)
     nb.cells.append(nbformat.v4.new_markdown_cell("Prose is no work. " * 99, id="prose"))
     paths[3].write_text(notebook.clean(nb), encoding="utf-8")
-    jobs = [execute.Job(path, Path(path.name)) for path in paths]
+    jobs = [Job(path, Path(path.name)) for path in paths]
 
     def order(known):
         return [job.output.stem for job in cache.longest_first(jobs, known)]
@@ -252,10 +254,10 @@ def test_a_folder_of_foreign_notebooks(tmp_path):
         del cell["id"]
     old.write_text(nbformat.writes(nb), encoding="utf-8")
     where = ["--notebooks", "notebooks", "--build", "build"]
-    command = [sys.executable, "-m", "course.run", *where]
+    command = [sys.executable, "-m", "runner.run", *where]
     assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["build", "notebooks"]
-    check = [sys.executable, "-m", "pytest", "-p", "course.replay", "-p", "no:cacheprovider"]
+    check = [sys.executable, "-m", "pytest", "-p", "runner.nbval_plugin", "-p", "no:cacheprovider"]
     check += ["--nbval", "--nbval-artefacts", "build", "notebooks"]
     done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True)
     assert "3 passed, 2 skipped" in done.stdout

@@ -1,6 +1,6 @@
 """The environment of a kernel: made here and not inherited, so that outputs repeat anywhere.
 
-`python -m course.environment COMMAND …` runs a command with the same settings (`make lab` does).
+`python -m runner.kernel_environment COMMAND …` runs a command with the same settings (`make lab`).
 """
 
 import functools
@@ -56,6 +56,21 @@ def made(home: Path, own: Mapping[str, str]) -> dict[str, str]:
     homes = ("HOME", *("USERPROFILE", "APPDATA", "LOCALAPPDATA") * windows)
     variables = passed | dict.fromkeys(homes, str(home)) | settings() | dict(own)
     return {name: value for name, value in variables.items() if value}
+
+
+def noting(variables: Mapping[str, str], log: Path, root: Path, memory: int) -> dict[str, str]:
+    """The variables of a kernel whose Python processes note in `log` what they read.
+
+    They do what runner/kernel_start says when they start; `memory` is their limit in MB.
+    """
+    paths = [str(Path(__file__).with_name("kernel_start")), variables.get("PYTHONPATH", "")]
+    return {
+        **variables,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "RUNNER_LOG": str(log),
+        "RUNNER_ROOT": str(root.resolve()),
+        "RUNNER_MEMORY": str(memory),
+    }
 
 
 def described(variables: Mapping[str, str]) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """The noise audit: every notebook under other code paths, against the committed outputs.
 
-`python -m course.portable` (`make portable`) executes all notebooks once for each set of variables
-below, and says how much of its tolerance each number and picture that moves takes. It fails where
-one is outside ("RED"), and warns where one takes more than a third ("warn"), or where a number
-moves at all ("digit": it is shown with more digits than hold).
+`python -m runner.noise_audit` (`make portable`) executes all notebooks once for each set of
+variables below, and says how much of its tolerance each number and picture that moves takes. It
+fails where one is outside ("RED"), and warns where one takes more than a third ("warn"), or where a
+number moves at all ("digit": it is shown with more digits than hold).
 """
 
 import argparse
@@ -14,12 +14,12 @@ from pathlib import Path
 
 import nbformat
 
-from course import compare, environment, notebook, run
-from course.execute import Job
-from course.notebook import UsageError
+from runner import compare, kernel_environment, notebook, request, run
+from runner.job import Task
+from runner.notebook import UsageError
 
-WARN, INTERRUPTED = 1 / 3, 130
-NO_AVX512 = environment.AVX2["NPY_DISABLE_CPU_FEATURES"]
+WARN = 1 / 3
+NO_AVX512 = kernel_environment.AVX2["NPY_DISABLE_CPU_FEATURES"]
 NO_AVX2 = {
     "NPY_DISABLE_CPU_FEATURES": f"X86_V3 {NO_AVX512}",
     "ATEN_CPU_CAPABILITY": "default",
@@ -80,14 +80,14 @@ class Moved:
 
 def sets() -> dict[str, dict[str, str]]:
     """{name: variables} of the sets that this processor can execute."""
-    unpinned = dict.fromkeys(environment.pins(), "")
-    able = environment.features()
+    unpinned = dict.fromkeys(kernel_environment.pins(), "")
+    able = kernel_environment.features()
     paths = {name: unpinned | own for name, (needs, own) in SETS.items() if needs <= able}
     return paths | {"shell": SHELL}
 
 
-def audit(options: argparse.Namespace, wanted: dict[str, dict[str, str]]) -> tuple[int, list[Job]]:
-    """Execute every notebook under each set, one set after another: (exit status, jobs).
+def audit(options: argparse.Namespace, wanted: dict[str, dict[str, str]]) -> tuple[int, list[Task]]:
+    """Execute every notebook under each set, one set after another: (exit status, tasks).
 
     Not side by side, and each in a build folder of its own: a notebook may write files.
     """
@@ -97,16 +97,16 @@ def audit(options: argparse.Namespace, wanted: dict[str, dict[str, str]]) -> tup
         options.build = build / name
         options.env = [f"{key}={text}" for key, text in variables.items()]
         with notebook.locked(options.build):
-            jobs = run.jobs_of(options)
-            status = max(status, run.complete(jobs, options))
-        done += jobs
-        if status == INTERRUPTED:
+            now, tasks = run.complete(request.jobs_of(options), options)
+        status, done = max(status, now), done + tasks
+        if status == run.INTERRUPTED:
             break
     return status, done
 
 
-def moved(job: Job) -> Iterator[Moved]:
-    """How a job's artefact differs from the committed notebook, within the tolerance or not."""
+def moved(task: Task) -> Iterator[Moved]:
+    """How a task's artefact differs from the committed notebook, within the tolerance or not."""
+    job = task.job
     committed, executed = (nbformat.read(p, as_version=4) for p in (job.source, job.output))
     for cell, _, changed in compare.side_by_side(committed, executed, job.output):
         for each in changed:
@@ -130,7 +130,7 @@ def table(found: list[Moved]) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Audit from the command line; the exit status is 1 where something is outside."""
-    parser = run.parser()
+    parser = request.parser()
     parser.set_defaults(build=Path("build/portable"))
     parser.add_argument("--sets", nargs="*", help=f"of {', '.join(SETS)}, shell (all that can be)")
     options = parser.parse_args(arguments)
@@ -141,8 +141,8 @@ def main(arguments: list[str] | None = None) -> int:
             said = f"this processor has: {', '.join(able)}"
             raise UsageError(f"There is no set {', '.join(sorted(unknown))} here; {said}.")
         wanted = {name: able[name] for name in options.sets or able}
-        status, jobs = audit(options, wanted)
-        found = [each for job in jobs if job.good for each in moved(job)]
+        status, tasks = audit(options, wanted)
+        found = [each for task in tasks if task.outcome.good for each in moved(task)]
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
     shares = [each.difference.share for each in found]
     left_out = [name for name in SETS if name not in able]
     print(
-        f"{len(wanted)} sets of code paths ({', '.join(wanted)}), {len(jobs)} executions, "
+        f"{len(wanted)} sets of code paths ({', '.join(wanted)}), {len(tasks)} executions, "
         f"{sum(share > 1 for share in shares)} differences outside of their tolerance, the largest "
         f"share of one that is let: {max([s for s in shares if s <= 1], default=0):.0%}."
     )

@@ -1,8 +1,8 @@
 """A pytest plugin for nbval: compare strictly, and with what has been executed already.
 
-`pytest -p course.replay --nbval notebooks` compares as nbval does not: numbers within a tolerance,
-pictures as pictures, and no cell that was never executed. With `--nbval-artefacts build` nothing is
-executed: each notebook's outputs are those of the file of the same name in build/.
+`pytest -p runner.nbval_plugin --nbval notebooks` compares as nbval does not: numbers within a
+tolerance, pictures as pictures, and no cell that was never executed. With `--nbval-artefacts build`
+nothing is executed: each notebook's outputs are those of the file of the same name in build/.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbval import plugin as nbval
 
-from course import compare, notebook
+from runner import compare, internals, notebook
 
 SHARE, AWAY = "share of the tolerance", "size of the difference"
 ROUNDING = 0.05  # relative, or the RMS of a picture: more than that no rounding explains
@@ -25,10 +25,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take the place of nbval's start of a kernel, and of its comparison."""
+    if gone := internals.gone():
+        raise pytest.UsageError(" ".join(gone))
     if config.option.nbval_artefacts:
         nbval.IPyNbFile.setup = _setup
+        if not hasattr(config, "workerinput"):  # xdist's workers are part of this run
+            _hold(config, Path(config.option.nbval_artefacts))
     nbval.IPyNbCell.runtest = _runtest
     nbval.IPyNbCell.compare_outputs = _compare_outputs
+
+
+def _hold(config: pytest.Config, build: Path) -> None:
+    """Let no run write what is being compared."""
+    try:
+        held = notebook.locked(build)
+    except notebook.UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.add_cleanup(held.lock.release)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -96,15 +109,22 @@ def _setup(self: nbval.IPyNbFile) -> None:
     self.setup_sanitize_files()
 
 
+def _places(file: nbval.IPyNbFile) -> dict[int, int]:
+    """{id of a cell: its place in the order of execution}, counted once for a file."""
+    if not hasattr(file, "places"):
+        cells = notebook.code_cells(file.nb)
+        file.places = {id(cell): place for place, cell in enumerate(cells, start=1)}
+    return file.places
+
+
 _nbval_runtest = nbval.IPyNbCell.runtest
 
 
 def _runtest(self: nbval.IPyNbCell) -> None:
-    cells = notebook.code_cells(self.parent.nb)
-    places = [place for place, cell in enumerate(cells, start=1) if cell is self.cell]
-    if self.options["skip"] or not places:
+    place = _places(self.parent).get(id(self.cell))
+    if self.options["skip"] or place is None:
         pytest.skip("not executed")
-    count, place = self.cell.execution_count, places[0]
+    count = self.cell.execution_count
     self.parent.kernel.place = place
     if count is None:
         self.raise_cell_error("The committed cell was never executed")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import nbformat
 
-from course import compare, notebook
-from course.execute import Job
+from runner import compare, notebook
+from runner.job import Task
 
 # A checked number, or list of numbers: a line of a cell's output such as "✓ what it is: 0.25".
 CHECKED = re.compile(r"^✓ (.+): ([-+\d.eE, \[\]]+)$", re.MULTILINE)
@@ -45,19 +45,29 @@ def checked_numbers(path: Path) -> dict[str, float]:
     return numbers
 
 
-def write(jobs: Sequence[Job], names: Sequence[str], folder: Path) -> str:
-    """Write table.csv, a row a job, and figure.png into `folder`; what to say of them."""
+def folder(build: Path, notebook: Path) -> Path:
+    """Where the points of a notebook's sweep, their table and figure are."""
+    return build / "sweep" / notebook.stem
+
+
+def write(tasks: Sequence[Task], names: Sequence[str]) -> str:
+    """Write table.csv, a row a point, and figure.png beside the points; what to say of them.
+
+    The points of an earlier grid are deleted: what is beside a table is what it is of.
+    """
     import pandas as pd
 
-    rows = []
-    for job in jobs:
-        row = {name: job.parameters[name] for name in names} | {"state": job.state}
-        rows.append(row | (checked_numbers(job.output) if job.good else {}))
-    table = pd.DataFrame(rows)
+    rows, outputs = [], [task.job.output for task in tasks]
+    for task in tasks:
+        row = {name: task.job.parameters[name] for name in names} | {"state": task.outcome.state}
+        rows.append(row | (checked_numbers(task.job.output) if task.outcome.good else {}))
+    table, folder = pd.DataFrame(rows), outputs[0].parent
     folder.mkdir(parents=True, exist_ok=True)
+    for old in {*folder.glob("*.ipynb")} - {*outputs}:
+        old.unlink()
     notebook.write(table.to_csv(index=False, lineterminator="\n"), folder / "table.csv")
     (folder / "figure.png").unlink(missing_ok=True)
-    said = f"{folder}/table.csv has {len(jobs)} rows; "
+    said = f"{folder}/table.csv has {len(tasks)} rows; "
     varying = [c for c in table.columns[len(names) + 1 :] if table[c].nunique() > 1]
     if not varying:
         return f"{said}no checked number varies."

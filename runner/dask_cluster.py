@@ -1,7 +1,6 @@
 """A Dask cluster as the place where notebooks are executed."""
 
 import contextlib
-import glob
 import os
 import platform
 import re
@@ -12,12 +11,11 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from course import cache
-from course.execute import Job, kill_kernels
-from course.notebook import UsageError
-
-# What a project's folder has besides its files: what was built or compiled, environments.
-MADE = re.compile(r"^build/|__pycache__|site-packages")
+from runner import made_of
+from runner.job import Job
+from runner.notebook import UsageError
+from runner.processes import kill
+from runner.schedule import Place
 
 
 def holdings(packages: Sequence[str], files: Sequence[str]) -> dict[str, str]:
@@ -25,12 +23,13 @@ def holdings(packages: Sequence[str], files: Sequence[str]) -> dict[str, str]:
     have = {canonicalize_name(each.name): each.version for each in metadata.distributions()}
     found = {name: have.get(canonicalize_name(name), "") for name in packages}
     found["Python"] = platform.python_version()
-    return found | {file: cache.fingerprint(file) for file in files}
+    made_of.packages.cache_clear()  # a worker lives long
+    return found | {file: made_of.mark(file) for file in files}
 
 
 @contextlib.contextmanager
-def connected(address: str, jobs: Sequence[Job], lock: Path) -> Iterator[tuple]:
-    """The cluster's worker threads: executor, slots, kill and trouble of `run.execute_all`.
+def connected(address: str, jobs: Sequence[Job], lock: Path) -> Iterator[Place]:
+    """The cluster's worker threads as the place of `schedule.execute_all`.
 
     Raises UsageError, one sentence, where the scheduler does not answer, or where a worker has not
     the packages that the lock names or the files of the project.
@@ -46,11 +45,8 @@ def connected(address: str, jobs: Sequence[Job], lock: Path) -> Iterator[tuple]:
         if not slots:
             raise UsageError(f"The Dask scheduler at {address} has no workers; start some.")
         text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-        root, given = jobs[0].root, [str(v) for job in jobs for v in job.parameters.values()]
-        inside = glob.glob("**", root_dir=root, recursive=True)  # hidden ones are none
-        names = [str(root / name) for name in inside if not MADE.search(name)]
-        files = [name for name in {*names, *given} if os.path.isfile(name)]
-        needed = re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.MULTILINE), sorted(files)
+        packages = re.findall(r"^([\w.-]+)(?:\[.*\])?==", text, re.MULTILINE)
+        needed = packages, _files(jobs)
         try:
             found = client.run(holdings, *needed)
         except Exception as error:
@@ -64,5 +60,13 @@ def connected(address: str, jobs: Sequence[Job], lock: Path) -> Iterator[tuple]:
         def trouble() -> str:
             return "" if client.status == "running" else f"the scheduler {address} is gone"
 
-        kill = partial(client.run, kill_kernels, on_error="ignore")
-        yield client.get_executor(), slots, kill, trouble
+        kill_all = partial(client.run, kill, on_error="ignore")
+        yield Place(client.get_executor(), slots, kill_all, trouble)
+
+
+def _files(jobs: Sequence[Job]) -> list[str]:
+    """The files of the project and those that parameters name: a worker needs the same."""
+    root, given = jobs[0].root, [str(v) for job in jobs for v in job.parameters.values()]
+    inside = [str(root / name) for name in made_of.files(root, made_of.aside(root))]
+    notebooks = [str(job.source) for job in jobs]
+    return sorted(name for name in {*inside, *notebooks, *given} if os.path.isfile(name))

@@ -1,10 +1,7 @@
 """Compare a cell's outputs with the committed ones: numbers within a tolerance, text exactly."""
 
 import json
-import os
 import re
-import sys
-import tempfile
 import tomllib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,17 +10,17 @@ from itertools import zip_longest
 from math import inf, isfinite
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 from PIL import Image
 
-from course import notebook
-from course.notebook import UsageError
+from runner import notebook
+from runner.notebook import UsageError
 
 # A number that stands by itself: not part of a word, of a colour such as #0072B2, or of 1.2.3.
 NUMBER = re.compile(r"(?<![\w.#])[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])(?!\.\d)")
 
 
+IGNORED = {"NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP", "PYTEST_VALIDATE_IGNORE_OUTPUT"}  # nbval's marks
 TOLERANCE = {"rtol": 5e-4, "atol": 1e-9, "counts": 0, "rms": 0.01}
 
 
@@ -41,7 +38,7 @@ class Difference:
 
 
 def tolerance(root: Path, cell: NotebookNode) -> dict[str, float]:
-    """TOLERANCE, with what [tool.course] in `root`'s pyproject.toml, or a tag "rtol=0.05", sets.
+    """TOLERANCE, with what [tool.runner] in `root`'s pyproject.toml, or a tag "rtol=0.05", sets.
 
     |got − expected| <= atol + rtol · |expected| for numbers with a decimal point or exponent, and
     <= counts for two integers. `rms` is for pictures: the root mean square of the differences of
@@ -49,7 +46,7 @@ def tolerance(root: Path, cell: NotebookNode) -> dict[str, float]:
     """
     file = root / "pyproject.toml"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    own = TOLERANCE | tomllib.loads(text).get("tool", {}).get("course", {})
+    own = TOLERANCE | tomllib.loads(text).get("tool", {}).get("runner", {})
     own |= dict(tag.split("=", 1) for tag in cell.metadata.get("tags", []) if "=" in tag)
     try:
         return {name: float(own[name]) for name in TOLERANCE}
@@ -64,7 +61,7 @@ def differences(
 
     Pictures that differ by more are left to look at: `pictures` is how their files' names begin.
     """
-    want, have = _flat(expected), _flat(got)
+    want, have = flat(expected), flat(got)
     kinds, found = (", ".join(kind for kind, _ in of) or "no output" for of in (want, have))
     if kinds != found:
         said = [f"; {k}: {text.strip()[:200]}" for k, text in have if k in ("stderr", "error")]
@@ -85,7 +82,7 @@ def refused(found: Sequence[Difference]) -> list[str]:
     return [each.sentence for each in found if each.share > 1]
 
 
-def _flat(outputs: Sequence[dict]) -> list[tuple[str, str]]:
+def flat(outputs: Sequence[dict]) -> list[tuple[str, str]]:
     """Outputs as a list of (kind, content)."""
     flat = []
     for output in notebook.joined(outputs):
@@ -155,35 +152,6 @@ def _pictures(old: str, new: str, limit: float, stem: str) -> Iterator[Differenc
         yield Difference(away / limit, away, f"a picture differs by {away:.4f} (RMS)")
 
 
-def accept(executed: Path, committed: Path, show: bool = False) -> None:
-    """Take the outputs of the file `executed` over into `committed`, which keeps its prose.
-
-    Where all agree within the tolerance, and the file is in its clean form, not a byte changes.
-    Which cells' outputs are replaced by others is printed, with `show` also how they differ. Raises
-    UsageError, one sentence, where the two are not of the same source, or where an output is none
-    to keep: a new warning, a path of this machine.
-    """
-    before = committed.read_text(encoding="utf-8")
-    old, new = (nbformat.read(path, as_version=4) for path in (committed, executed))
-    other, others = notebook.clean(old) != before, []
-    for cell, ran, changed in side_by_side(old, new, executed):
-        fit_to_keep(cell, ran)
-        found = refused(changed)
-        for sentence in found if show else []:
-            print(f"{committed.name}, cell {ran.id}: {sentence}")
-        others += [ran.id] if found and cell.execution_count else []
-        other |= bool(found) or cell.execution_count != ran.execution_count
-        other |= _described(cell) != _described(ran)
-        cell.execution_count, cell.outputs = ran.execution_count, ran.outputs
-    if other:
-        old.metadata.setdefault("language_info", new.metadata.get("language_info", {}))
-        notebook.write(notebook.clean(old), committed)
-    elif show:
-        print(f"{committed.name}: nothing differs beyond the tolerance")
-    if others:
-        print(f"{committed.name}: the outputs of {', '.join(others)} were replaced by others.")
-
-
 def side_by_side(
     committed: NotebookNode, executed: NotebookNode, path: Path
 ) -> Iterator[tuple[NotebookNode, NotebookNode, list[Difference]]]:
@@ -199,31 +167,16 @@ def side_by_side(
         yield cell, ran, [] if ignored(cell) else differences(cell.outputs, ran.outputs, *how)
 
 
-def fit_to_keep(committed: NotebookNode, executed: NotebookNode) -> None:
-    """Raise UsageError for outputs that are none to commit: a new warning, a machine's path."""
-    if ignored(committed):
-        return
-    had, has = _flat(committed.outputs), _flat(executed.outputs)
-    warned = [text for kind, text in has if kind == "stderr"]
-    if warned and "stderr" not in dict(had):
-        said = warned[0].strip().splitlines()[0][:200]
-        raise UsageError(f"cell {executed.id!r} warned ({said}); mend that, or catch it there.")
-    places = {Path.cwd(), Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())}
-    for place in (f"{place}{os.sep}" for place in places if place.name):
-        if any(place in text for kind, text in has if kind != "image/png"):
-            raise UsageError(f"cell {executed.id!r} shows a path of this machine, {place}….")
-
-
-def _described(cell: NotebookNode) -> list[dict]:
-    """The metadata of a cell's outputs, such as a picture's alt text and width."""
-    return [dict(output.get("metadata", {})) for output in cell.outputs]
-
-
 def ignored(cell: NotebookNode) -> bool:
     """Whether nbval is told by a comment or a tag not to compare this cell's output."""
     tags = [tag.replace("-", "_").upper() for tag in cell.metadata.get("tags", [])]
-    marks = re.findall(r"^\s*#+\s*(NBVAL_\w+)\s*$", cell.source, re.MULTILINE) + tags
-    return bool({"NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP"} & set(marks))
+    marks = (
+        re.findall(
+            r"^\s*#+\s*(NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)\s*$", cell.source, re.MULTILINE
+        )
+        + tags
+    )
+    return bool(IGNORED & set(marks))
 
 
 def same_source(committed: NotebookNode, executed: NotebookNode) -> None:

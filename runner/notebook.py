@@ -12,6 +12,7 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 from nbformat import NotebookNode
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+LOCK = ".runner.lock"
 
 
 class UsageError(Exception):
@@ -39,29 +40,29 @@ def defaults(path: Path) -> dict[str, object]:
         found = papermill.inspect_notebook(str(path))
     except ValueError as error:
         raise UsageError(f"{path} cannot be read as a notebook: {error}") from None
-    return {name: _literal(found[name]["default"], None) for name in found}
+    return {name: literal(found[name]["default"], None) for name in found}
 
 
-def parameters(wanted: dict[str, str], own: dict[str, object]) -> dict[str, object]:
-    """{name: value} of the `wanted` {name: text} that a notebook with the defaults `own` takes.
+def parameters(values: dict[str, object], own: dict[str, object]) -> dict[str, object]:
+    """{name: value} of the `values` that a notebook with the defaults `own` takes.
 
     Raises UsageError for a value that is not of the default's kind.
     """
-    values = {name: _literal(text, text) for name, text in wanted.items() if name in own}
-    for name, value in values.items():
+    for name in values.keys() & own.keys():
         kind = type(own[name])
         allowed = (int, float) if kind is float else (kind,)
-        if own[name] is not None and type(value) not in allowed:
-            said = f"takes a value of type {kind.__name__}, not {wanted[name]!r}"
+        if own[name] is not None and type(values[name]) not in allowed:
+            said = f"takes a value of type {kind.__name__}, not {str(values[name])!r}"
             raise UsageError(f"The parameter {name!r} {said}.")
-    return values
+    return {name: value for name, value in values.items() if name in own}
 
 
-def _literal(text: str, otherwise: object) -> object:
+def literal(text: str, *otherwise: object) -> object:
+    """The value that `text` writes, where papermill can write it too; or else `text` itself."""
     try:
         return json.loads(json.dumps(ast.literal_eval(text)))  # papermill writes these and no other
     except (ValueError, SyntaxError, TypeError):
-        return otherwise
+        return otherwise[0] if otherwise else text
 
 
 def read(path: Path) -> NotebookNode:
@@ -137,7 +138,7 @@ def locked(build: Path) -> AcquireReturnProxy:
     """Hold `build` for one run; raises UsageError where another holds it, or it is no folder."""
     try:
         build.mkdir(parents=True, exist_ok=True)
-        return FileLock(build / ".lock").acquire(timeout=0)
+        return FileLock(build / LOCK).acquire(timeout=0)
     except FileExistsError:
         raise UsageError(f"{build} is a file and not a folder; move it away.") from None
     except Timeout:

@@ -1,0 +1,152 @@
+"""Execute one notebook with papermill, in a kernel of its own, and say how it went."""
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner import internals, kernel_environment, made_of, notebook
+from runner.job import Job, Outcome
+from runner.processes import Watch
+
+HINT = (
+    "Its process ended. Usually memory was short (fewer side by side: WORKERS=1), or a library "
+    "crashed (make it anew: make clean, and again)."
+)
+MEMORY_ERRORS = {"MemoryError", "_ArrayMemoryError", "OutOfMemoryError"}
+KILLED = -9  # by somebody else: a limit on memory does not
+
+
+class Exited(Exception):
+    """A cell called exit() or quit()."""
+
+
+def execute(job: Job) -> Outcome:
+    """What became of the job: one kernel, in the notebook's own folder.
+
+    Writes no file, raises nothing that the notebook is to blame for, leaves no process behind; any
+    concurrent.futures.Executor will do.
+    """
+    for _ in range(3):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            outcome = _Attempt(job, Path(folder)).outcome()
+        if outcome.state != "never run" or not internals.LOST_RACE.search(outcome.failure):
+            break
+    return outcome
+
+
+@dataclass
+class _Attempt:
+    """One kernel, its scratch folder, and how far it is."""
+
+    job: Job
+    folder: Path
+    cell: str = ""
+    done: int = 0
+    processes: list[subprocess.Popen] = field(default_factory=list)
+
+    def outcome(self) -> Outcome:
+        job, self.log = self.job, self.folder / "log"
+        found = {}
+        with Watch(job.limits, self.log) as self.watch:
+            try:
+                home = job.home or self.folder / "home"
+                home.mkdir(parents=True, exist_ok=True)
+                self.variables = kernel_environment.made(home, job.variables)
+                found["place"] = made_of.place(self.variables, notebook.read(job.source))
+                found["cells"] = len(notebook.code_cells(notebook.read(job.source)))
+                found["cells"] += bool(job.parameters)
+                found |= {"state": "ok", "text": notebook.clean(self._executed())}
+                found["seen"] = made_of.read_log(self.log)
+            except Exception as error:
+                found |= self._failed(error)
+        return Outcome(done=self.done, seconds=self.watch.seconds, **found)
+
+    def _executed(self) -> notebook.NotebookNode:
+        import papermill
+        from nbclient.exceptions import CellExecutionError
+
+        source = self.folder / "source.ipynb"  # not every name is one that papermill can write
+        shutil.copyfile(self.job.source, source)
+        nb = papermill.execute_notebook(
+            str(source),
+            str(self.folder / "executed.ipynb"),
+            parameters=self.job.parameters,
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            autosave_cell_every=0,
+            resources={"metadata": {"path": str(self.job.source.parent.resolve())}},
+            kernel_manager_class=self._manager(),
+            record_timing=False,
+            shutdown_kernel="immediate",  # tearing TensorFlow down politely takes 2 s
+            iopub_timeout=10**6,  # a flood of outputs takes its time; the watch has the limits
+            start_timeout=30,
+            on_cell_execute=self._entered,
+            on_cell_executed=self._left,
+        )
+        for shown in (o for cell in notebook.code_cells(nb) for o in cell.outputs):
+            if shown.output_type == "error":  # papermill lets a SystemExit pass
+                raise CellExecutionError("", shown.ename, shown.evalue)
+        return nb
+
+    def _entered(self, cell, cell_index) -> None:
+        source = "\n".join(f"    | {line}" for line in cell.source.splitlines())
+        self.cell = f"in cell {cell_index + 1}:\n{source}\n    "
+        self.watch.begin_cell()
+
+    def _left(self, cell, cell_index, execute_reply) -> None:
+        content = execute_reply["content"]
+        self.done += content["status"] == "ok"
+        if any(each.get("source") == internals.ASK_EXIT for each in content.get("payload", [])):
+            raise Exited("exit() or quit() ended its kernel; the cells below would not run")
+
+    def _manager(self) -> type:
+        """A class of kernel managers that start kernels in this attempt's environment."""
+        from jupyter_client.manager import AsyncKernelManager
+
+        attempt, job = self, self.job
+        own = kernel_environment.noting(self.variables, self.log, job.root, job.limits.memory)
+
+        class OwnKernelManager(AsyncKernelManager):
+            transport_encryption = "auto"
+
+            async def start_kernel(self, **options):
+                with open(attempt.folder / "said", "ab") as said:
+                    await super().start_kernel(**options, env=own, stdout=said, stderr=said)
+                attempt.processes.append(self.provisioner.process)
+
+        return OwnKernelManager
+
+    def _failed(self, error: Exception) -> dict[str, str]:
+        """{state, failure, text}: what an error means, and the notebook as far as it came."""
+        kind, limits = type(error).__name__, self.job.limits
+        name = getattr(error, "ename", kind)  # of what the cell raised
+        said = f"{name}: {getattr(error, 'evalue', error)}".rstrip(": ")
+        state = "cell error" if self.cell else "never run"
+        memory = f"\n    the limit is {limits.memory} MB for each process" if limits.memory else ""
+        if self.watch.verdict:
+            state, whole = self.watch.verdict, self.watch.verdict.startswith("notebook")
+            what = f"{limits.whole:g} s for a whole notebook" if whole else f"{limits.cell:g} s"
+            said = f"the limit of {what} {'' if whole else 'for a cell '}was reached"
+        elif kind == "DeadKernelError":
+            codes = [process.wait() for process in self.processes]
+            short = bool(memory) and KILLED not in codes
+            state, said = (
+                ("out of memory", f"Its process ended.{memory}")
+                if short
+                else ("kernel died", f"{said}\n    {HINT}")
+            )
+            said += self._last_words()
+        elif name in MEMORY_ERRORS:
+            state, said = "out of memory", said + memory
+        executed = self.folder / "executed.ipynb"
+        text = executed.read_text(encoding="utf-8") if executed.exists() else ""
+        where = self.cell or "before its first cell: "
+        return {"state": state, "failure": where + said, "text": text}
+
+    def _last_words(self) -> str:
+        """What the kernel's process itself wrote last, which no cell shows."""
+        file = self.folder / "said"
+        lines = file.read_text("utf-8", "replace").splitlines() if file.exists() else []
+        return "".join(f"\n    it said: {line[:200]}" for line in lines[:3] if line.strip())

@@ -1,0 +1,140 @@
+"""What an artefact is made of: an ingredient's name and its mark, which changes when it does."""
+
+import ast
+import functools
+import hashlib
+import json
+import os
+import platform
+import site
+import tomllib
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from runner import kernel_environment, notebook
+from runner.job import Job, Seen
+from runner.kernel_start.sitecustomize import mark, names
+
+RUNNER = Path(__file__).parent
+ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
+NO_FILES = ("__pycache__", "site-packages", "node_modules")
+
+
+def place(variables: dict[str, str], nb: NotebookNode) -> dict[str, str]:
+    """{ingredient: mark} of where a notebook is executed: here, in these variables."""
+    return kernel_environment.described(variables) | {
+        "its kernel": _hash(_kernel(nb.metadata.get("kernelspec", {}).get("name", ""))),
+        "the version of Python": platform.python_version(),
+        "an installed package": packages(),
+        "the runner": _hash([mark(path) for path in sorted(RUNNER.rglob("*.py"))]),
+    }
+
+
+def asked(job: Job, nb: NotebookNode) -> dict[str, str]:
+    """{ingredient: mark} of what was asked for, the artefact as it lies there included."""
+    cells = [[cell.source, cell.metadata.get("tags")] for cell in notebook.code_cells(nb)]
+    given = [value for value in job.parameters.values() if os.path.exists(str(value))]
+    return {
+        "the code of its cells": _hash([nb.metadata.get("kernelspec"), cells]),
+        "its own place": os.path.relpath(job.source.resolve(), job.root.resolve()),
+        "the choice of its parameters": repr(job.parameters),
+        "the limit of its memory": str(job.limits.memory),
+        "its artefact": mark(job.output),
+    } | {f"the parameter {value}": mark(value) or _hash(files(Path(value), ())) for value in given}
+
+
+@functools.cache
+def packages() -> str:
+    """A mark of all that is installed: names, sizes and dates of its files."""
+    found, folders = [], [path for path in site.getsitepackages() if os.path.isdir(path)]
+    while folders:
+        for item in os.scandir(folders.pop()):
+            if item.is_dir(follow_symlinks=False):
+                folders += [item.path] * (item.name != "__pycache__")
+            else:
+                about = item.stat(follow_symlinks=False)
+                found.append((item.path, about.st_size, about.st_mtime_ns))
+    return _hash(sorted(found))
+
+
+def files(root: Path, aside: tuple[str, ...]) -> dict[str, str]:
+    """{path in the folder `root`: mark} of its files, those behind linked folders too.
+
+    Of a Python module only that it is there: whoever imports it names it. Left out are notebooks,
+    hidden files and folders, environments, what Python or the runner itself writes (a folder with
+    a cache.json and a .lock), and what is named in `aside`.
+    """
+    found, walked = {}, set()
+    for folder, folders, inside in os.walk(root, followlinks=True):
+        where = os.path.relpath(folder, root).replace(os.sep, "/") + "/"
+        where = "" if where == "./" else where
+        real = os.path.realpath(folder)
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if real not in walked
+            and not (name.startswith(".") or name in NO_FILES)
+            and not name.endswith(".egg-info")
+            and f"{where}{name}" not in aside
+            and not any(os.path.exists(os.path.join(folder, name, e)) for e in ENVIRONMENTS)
+            and not os.path.exists(os.path.join(folder, name, notebook.LOCK))
+        ]
+        for name in () if real in walked else inside:
+            if not (name.startswith(".") or name.endswith(".ipynb") or f"{where}{name}" in aside):
+                path = os.path.join(folder, name)
+                found[f"{where}{name}"] = "a module" if name.endswith(".py") else mark(path)
+        walked.add(real)
+    return found
+
+
+def aside(root: Path) -> tuple[str, ...]:
+    """The files and folders that pyproject.toml says no notebook reads: [tool.runner] aside."""
+    file = root / "pyproject.toml"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return tuple(tomllib.loads(text).get("tool", {}).get("runner", {}).get("aside", ()))
+
+
+def read_log(log: Path) -> Seen:
+    """What a kernel's processes noted in their log, in its order: what they made is no input."""
+    if not log.exists():
+        return Seen(never="its kernel cannot say what it read")
+    opened, listed, never, own = {}, {}, [], set()
+    for line in log.read_text(encoding="ascii").splitlines():
+        kind, found, what = line.split(" ", 2)
+        what = ast.literal_eval(what)
+        made = own & {what, *map(str, Path(what).parents)} if kind in ("file", "list") else ()
+        if kind == "never":
+            never.append(what)
+        elif kind == "own":
+            own.add(what)
+        elif not made and kind == "file":
+            opened.setdefault(what, found)
+        elif not made and kind == "list":
+            listed.setdefault(what, found)
+    return Seen(opened, listed, "; ".join(dict.fromkeys(never)))
+
+
+def now(seen: Seen) -> dict[str, str]:
+    """The marks that what was seen has now."""
+    opened = {path: mark(path) for path in seen.opened}
+    return opened | {f"{path}{os.sep}": names(path) for path in seen.listed}
+
+
+def then(seen: Seen) -> dict[str, str]:
+    """The marks that what was seen had when it was."""
+    return seen.opened | {f"{path}{os.sep}": found for path, found in seen.listed.items()}
+
+
+def _kernel(name: str) -> dict:
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        return KernelSpecManager().get_kernel_spec(name or "python3").to_dict()
+    except NoSuchKernel:
+        return {}
+
+
+def _hash(what: object) -> str:
+    text = json.dumps(what, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
