@@ -15,7 +15,7 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help run-all check accept sweep test portable lab format lock environment figure evidence bench clean
+.PHONY: help run-all check accept sweep test portable lab format lock environment figure splits bench clean
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -63,8 +63,8 @@ environment: $(READY) ## Create .venv from requirements.lock, where it is missin
 figure: $(READY) ## Copy notebook 3's contour figure to docs/, for the README
 	@$(PY) -c 'import base64, json, pathlib; cells = json.loads(pathlib.Path("notebooks/03-gradient-descent.ipynb").read_text("utf-8"))["cells"]; [cell] = [c for c in cells if c["id"] == "contour"]; pathlib.Path("docs/saddle.png").write_bytes(base64.b64decode(cell["outputs"][0]["data"]["image/png"]))'
 
-evidence: $(READY) ## Compute problem 5's forty splits again: data/evidence_*.csv (minutes)
-	@$(PY) -m runner.kernel_environment $(PY) -c 'from helpers import evidence; evidence.write()'
+splits: $(READY) ## Compute problem 5's forty splits again: data/repeated_splits_*.csv (minutes)
+	@$(PY) -m runner.kernel_environment $(PY) -c 'from helpers import repeated_splits; repeated_splits.write()'
 
 bench: $(READY) ## Time the engine, the net and the sparse layer against others (half an hour)
 	@$(PIP) --target build/bench-peer --upgrade transformers==5.23.0

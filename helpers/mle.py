@@ -1,10 +1,10 @@
-"""Likelihood, entropy, cross-entropy, Kullback-Leibler divergence; fitting by descent; an interval.
+"""Likelihood, entropy, cross-entropy, Kullback-Leibler divergence; fitting by descent.
 
 Every quantity is in nats. Distributions on a finite set are vectors of probabilities (k,).
 """
 
 import numpy as np
-from scipy.special import rel_entr, stdtrit, xlog1py, xlogy
+from scipy.special import rel_entr, xlog1py, xlogy
 
 from helpers.gradient import descend
 
@@ -77,19 +77,6 @@ def fit_by_descent(gradient, start, step_size, num_steps, tol=1e-8):
             f"size {step_size:g} (tolerance {tol:g}); change the step size or take more steps"
         )
     return end
-
-
-def mean_interval(values, level=0.95, overlap=0):
-    """(mean, low, high): a mean and its interval by Student's t, of values (n,).
-
-    `overlap` is 0 for independent values. For one figure per split of the same table it is rows
-    tested on / rows trained on: splits share rows, and without this correction the interval is far
-    too short (Nadeau & Bengio 2003).
-    """
-    mean, n = float(np.mean(values)), len(values)
-    error = np.std(values, ddof=1) * np.sqrt(1 / n + overlap)
-    half = float(stdtrit(n - 1, (1 + level) / 2) * error)
-    return mean, mean - half, mean + half
 
 
 def _probabilities(p):

@@ -1,52 +1,21 @@
-"""Mixtures of experts as classifiers, and the features that a second stage may learn from."""
+"""Mixtures of experts as classifiers: a gate over given experts, and experts trained with it."""
 
 import numpy as np
 from scipy.linalg import block_diag
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from helpers import gate as math
+from helpers.gate import Gate
 from helpers.gradient import finite_difference
-
-
-def fit(models, X, y):
-    """Fitted clones {name: classifier} of `models`, on X (n, d) and y (n,)."""
-    return {name: clone(model).fit(X, y) for name, model in models.items()}
-
-
-def positive(p):
-    """The second column of probabilities p (n, 2), to 12 decimals: (n,).
-
-    Rows with the same inputs are ties then. A product of matrices may add them up in another order,
-    and a ranking must not hang on what that does to the last digit.
-    """
-    return np.round(p[:, 1], 12)
-
-
-def meta_features(fitted, X):
-    """What each fitted classifier makes of X (n, d): its probability of class 1, (n, k)."""
-    return np.column_stack([positive(model.predict_proba(X)) for model in fitted.values()])
-
-
-def out_of_fold(models, X, y, n_splits, seed):
-    """Meta-features (n, k) in which no row was predicted by a model that had seen it.
-
-    Stratified folds: each is predicted by models fitted on the others (Wolpert 1992).
-    """
-    folds = list(StratifiedKFold(n_splits, shuffle=True, random_state=seed).split(X, y))
-    return np.column_stack([_held_out(model, X, y, folds)[:, 1] for model in models.values()])
-
-
-def _held_out(model, X, y, folds):
-    return cross_val_predict(model, X, y, cv=folds, method="predict_proba")
+from helpers.mixture_likelihood import climb, mixture_objective, mixture_step, with_one
+from helpers.stacking import fit_all, held_out
 
 
 class _Mixture(ClassifierMixin):
@@ -68,11 +37,11 @@ class MixtureOfExperts(_Mixture, _BaseComposition):
     experts : list of (name, classifier with predict_proba); None: logistic regression and a tree.
     gate_input : transformer of X for the gate; None: StandardScaler().
     C : variance of the Gaussian prior on the gate's parameters, > 0; small: trust all alike.
-    solver, tol, max_iter : "lbfgs" or "em", and where to stop, as in `helpers.gate.fit_gate`.
+    solver, tol, max_iter : "lbfgs" or "em", and where to stop, as in `fit_gate`.
     n_splits : stratified folds for the out-of-fold predictions; at most the smallest class's size.
     random_state : of the folds.
 
-    Attributes: `experts_` {name: fitted classifier}, `gate_` V (d + 1, K), `gate_input_`,
+    Attributes: `experts_` {name: fitted classifier}, `gate_` (a fitted `helpers.gate.Gate`),
     `log_likelihood_` (the penalised one, at the start and after each of `n_iter_` iterations).
     """
 
@@ -118,22 +87,20 @@ class MixtureOfExperts(_Mixture, _BaseComposition):
             min(self.n_splits, smallest), shuffle=True, random_state=self.random_state
         )
         folds = list(splitter.split(X, y))
-        held_out = [_held_out(expert, X, y, folds) for expert in experts.values()]
-        P = np.column_stack([p[np.arange(len(y)), encoded] for p in held_out])
-        self.gate_input_ = clone(self.gate_input or StandardScaler()).fit(X)
-        Z = math.with_one(self.gate_input_.transform(X))
-        self.gate_, self.log_likelihood_ = math.fit_gate(
-            Z, P, self.C, self.solver, self.tol, self.max_iter
-        )
-        self.n_iter_ = len(self.log_likelihood_) - 1
-        self.experts_ = fit(experts, X, y)
+        predicted = [held_out(expert, X, y, folds) for expert in experts.values()]
+        P = np.column_stack([p[np.arange(len(y)), encoded] for p in predicted])
+        gate = Gate(self.gate_input, self.C, self.solver, self.tol, self.max_iter)
+        self.gate_ = gate.fit(X, P)
+        self.log_likelihood_ = gate.path_
+        self.n_iter_ = len(gate.path_) - 1
+        self.experts_ = fit_all(experts, X, y)
         return self
 
     def gate(self, X):
         """How far each expert is believed at X (n, d): (n, K), rows that sum to 1."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
-        return softmax(math.with_one(self.gate_input_.transform(X)) @ self.gate_, axis=1)
+        return self.gate_.weights(X)
 
     def predict_proba(self, X):
         """Σ_k g_k(x) p_k(class | x): (n, classes)."""
@@ -150,8 +117,8 @@ class LogisticMixture(_Mixture, BaseEstimator):
     EM with Newton steps, from `n_starts` random starts; the best is kept. `C` is the variance of
     the Gaussian prior on all parameters. Inputs are used as they are: bring them to one scale.
 
-    Attributes: `gate_` V (d + 1, K), `experts_` W (K, d + 1, classes), `log_likelihood_` (the
-    penalised one, at the start and after each of `n_iter_` iterations).
+    Attributes: `gate_weights_` V (d + 1, K), `expert_weights_` W (K, d + 1, classes),
+    `log_likelihood_` (the penalised one, at the start and after each of `n_iter_` iterations).
     """
 
     def __init__(
@@ -167,20 +134,21 @@ class LogisticMixture(_Mixture, BaseEstimator):
     def fit(self, X, y):
         """Fit on X (n, d), finite, and labels y (n,) of two or more classes."""
         X, y, encoded = _checked(self, X, y)
-        Z, Y = math.with_one(X), np.eye(len(self.classes_))[encoded]
+        Z, Y = with_one(X), np.eye(len(self.classes_))[encoded]
         rng = check_random_state(self.random_state)
         found = [self._from_a_start(Z, Y, rng) for _ in range(self.n_starts)]
-        (self.gate_, self.experts_), self.log_likelihood_ = max(found, key=lambda f: f[1][-1])
+        best, self.log_likelihood_ = max(found, key=lambda f: f[1][-1])
+        self.gate_weights_, self.expert_weights_ = best
         self.n_iter_ = len(self.log_likelihood_) - 1
         return self
 
     def _from_a_start(self, Z, Y, rng):
         V = np.zeros((Z.shape[1], self.n_experts))
         W = rng.normal(size=(self.n_experts, Z.shape[1], Y.shape[1]))
-        return math.climb(
+        return climb(
             (V, W),
-            lambda state: math.mixture_step(*state, Z, Y, self.C),
-            lambda state: math.mixture_objective(*state, Z, Y, self.C)[0],
+            lambda state: mixture_step(*state, Z, Y, self.C),
+            lambda state: mixture_objective(*state, Z, Y, self.C)[0],
             self.tol,
             self.max_iter,
         )
@@ -194,12 +162,12 @@ class LogisticMixture(_Mixture, BaseEstimator):
         """
         check_is_fitted(self)
         X, y = validate_data(self, X, y, reset=False)
-        Z, Y = math.with_one(X), np.eye(len(self.classes_))[np.searchsorted(self.classes_, y)]
-        V, W = self.gate_, self.experts_
+        Z, Y = with_one(X), np.eye(len(self.classes_))[np.searchsorted(self.classes_, y)]
+        V, W = self.gate_weights_, self.expert_weights_
 
         def slope(flat):
             V_, W_ = flat[: V.size].reshape(V.shape), flat[V.size :].reshape(W.shape)
-            return math.mixture_objective(V_, W_, Z, Y, self.C)[1]
+            return mixture_objective(V_, W_, Z, Y, self.C)[1]
 
         theta = np.concatenate([V.ravel(), W.ravel()])
         information = -finite_difference(slope, theta, h=1e-5)
@@ -216,12 +184,12 @@ class LogisticMixture(_Mixture, BaseEstimator):
     def gate(self, X):
         """How far each expert is believed at X (n, d): (n, K), rows that sum to 1."""
         check_is_fitted(self)
-        return softmax(math.with_one(validate_data(self, X, reset=False)) @ self.gate_, axis=1)
+        return softmax(with_one(validate_data(self, X, reset=False)) @ self.gate_weights_, axis=1)
 
     def predict_proba(self, X):
         """Σ_k g_k(x) p_k(class | x): (n, classes)."""
         weights = self.gate(X)
-        p = softmax(math.with_one(validate_data(self, X, reset=False)) @ self.experts_, axis=2)
+        p = softmax(with_one(validate_data(self, X, reset=False)) @ self.expert_weights_, axis=2)
         return np.einsum("nk,knc->nc", weights, p)
 
 

@@ -22,14 +22,14 @@ class SparseMoE(nn.Module):
         self.B = nn.Parameter(torch.randn(B, dtype=dtype) / hidden**0.5)
 
     def route(self, x):
-        """(weights, experts) of rows x (n, width): both (n, top_k), weights that sum to 1."""
-        top, experts = self.scores(x).topk(self.top_k, dim=1)
-        return top.softmax(dim=1), experts
+        """(weights that sum to 1, the chosen experts) of rows x (n, width): both (n, top_k)."""
+        top, chosen = self.scores(x).topk(self.top_k, dim=1)
+        return top.softmax(dim=1), chosen
 
     def gate(self, x):
         """The gate with its zeros: (n, E)."""
-        weights, experts = self.route(x)
-        return torch.zeros(len(x), len(self.A), dtype=x.dtype).scatter(1, experts, weights)
+        weights, chosen = self.route(x)
+        return torch.zeros(len(x), len(self.A), dtype=x.dtype).scatter(1, chosen, weights)
 
     def dense(self, x):
         """The formula as it stands, (n, width): every expert computes every row."""
@@ -38,10 +38,10 @@ class SparseMoE(nn.Module):
 
     def forward(self, x):
         """The same (n, width), from the chosen experts only: rows sorted by expert, in groups."""
-        weights, experts = self.route(x)
-        order = experts.flatten().argsort(stable=True)
+        weights, chosen = self.route(x)
+        order = chosen.flatten().argsort(stable=True)
         row = order // self.top_k
-        counts = experts.flatten().bincount(minlength=len(self.A))
+        counts = chosen.flatten().bincount(minlength=len(self.A))
         ends = counts.cumsum(0).to(torch.int32)
         outputs = grouped_mm(relu(grouped_mm(x[row], self.A, offs=ends)), self.B, offs=ends)
         outputs = outputs * weights.flatten()[order, None]

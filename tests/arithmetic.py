@@ -11,8 +11,8 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from helpers import asd, gradient
-from helpers.experts import Net
-from helpers.gate import fit_gate, with_one
+from helpers.mixture_likelihood import fit_gate, with_one
+from helpers.net import Net
 
 x = np.random.default_rng(0).normal(size=20_011)
 table = asd.load()

@@ -43,15 +43,15 @@ def net():
     from sklearn.neural_network import MLPClassifier
 
     from helpers import asd
-    from helpers.experts import Net
     from helpers.frameworks import tf
+    from helpers.net import Net
 
     table = asd.load()
     X, y = table[asd.ITEMS].to_numpy(np.float32), table[asd.TARGET].to_numpy()
     reached = {}
 
     def ours():
-        reached["numpy (helpers.experts.Net)"] = Net().fit(X, y).predict_proba(X)[:, 1]
+        reached["numpy (helpers.net.Net)"] = Net().fit(X, y).predict_proba(X)[:, 1]
 
     def scikit_learn():
         settings = {"activation": "tanh", "learning_rate_init": 5e-4, "batch_size": 64, "alpha": 0}
@@ -67,12 +67,12 @@ def net():
 
     jobs = dict(
         zip(
-            ["numpy (helpers.experts.Net)", "scikit-learn's MLPClassifier", "Keras, as submitted"],
+            ["numpy (helpers.net.Net)", "scikit-learn's MLPClassifier", "Keras, as submitted"],
             [ours, scikit_learn, keras],
             strict=True,
         )
     )
-    report("Training the net", by_turns(jobs), "numpy (helpers.experts.Net)")
+    report("Training the net", by_turns(jobs), "numpy (helpers.net.Net)")
     for name, p in reached.items():
         print(f"  training loss reached: {name:<30} {log_loss(y, p):.4f}")
 

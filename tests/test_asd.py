@@ -8,19 +8,19 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 
-from helpers import asd
+from helpers import asd, simulate
 
 GOOD = asd.DATA / "asd_test.csv"
 
 
 @pytest.mark.parametrize("name", ["asd_train.csv", "asd_test.csv"])
 def test_the_committed_tables_are_the_simulators(tmp_path, name):
-    asd.write_tables(tmp_path)
+    simulate.write_tables(tmp_path)
     assert (tmp_path / name).read_bytes() == (asd.DATA / name).read_bytes()
 
 
 def test_another_seed_gives_another_table(tmp_path):
-    asd.write_tables(tmp_path, seed=1)
+    simulate.write_tables(tmp_path, seed=1)
     assert (tmp_path / "asd_train.csv").read_bytes() != (asd.DATA / "asd_train.csv").read_bytes()
 
 
@@ -54,8 +54,8 @@ def test_the_data_card_quotes_what_is():
 
 
 def test_endorsements_and_correlations_come_out():
-    figures = asd.figures()
-    table = asd.simulate(40_000, 40_000, np.random.default_rng(0), figures)
+    figures = simulate.figures()
+    table = simulate.simulate(40_000, 40_000, np.random.default_rng(0), figures)
     for label, group in enumerate(figures["classes"]):
         items = table.loc[table[asd.TARGET] == label, asd.ITEMS]
         np.testing.assert_allclose(items.mean(), group["endorse"], atol=0.012)
@@ -68,7 +68,7 @@ def test_endorsements_and_correlations_come_out():
 
 
 def test_the_background_says_nothing_beyond_the_score():
-    table = asd.simulate(40_000, 40_000, np.random.default_rng(0), asd.figures())
+    table = simulate.simulate(40_000, 40_000, np.random.default_rng(0), simulate.figures())
     at_ten = table[table[asd.ITEMS].sum(axis=1) == 10]
     shares = at_ten.groupby(asd.TARGET)["austim"].apply(lambda column: (column == "yes").mean())
     assert abs(shares[0] - shares[1]) < 0.05

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from helpers import mle
+from helpers import mle, scores
 
 weights = st.lists(st.floats(0.01, 1), min_size=4, max_size=4)
 means = st.floats(-3, 3)
@@ -123,11 +123,11 @@ def test_a_fit_that_diverges_or_is_not_done_says_so(step_size, num_steps):
 
 def test_mean_interval_is_students():
     values = [1.0, 2.0, 4.0, 5.0]
-    mean, low, high = mle.mean_interval(values)
+    mean, low, high = scores.mean_interval(values)
     assert mean == 3
     expected = stats.t.interval(0.95, 3, loc=3, scale=stats.sem(values))
     np.testing.assert_allclose([low, high], expected)
-    assert mle.mean_interval(values, 0.5)[1] > low
+    assert scores.mean_interval(values, 0.5)[1] > low
 
 
 def test_probabilities_sum_to_1_within_a_billionth():

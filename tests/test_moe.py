@@ -16,9 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from helpers import asd, gate, moe
-from helpers.evidence import gated
-from helpers.experts import ScoreRule
+from helpers import asd, moe, stacking
+from helpers.classifiers import ScoreRule
+from helpers.gate import Gate
+from helpers.mixture_likelihood import fit_gate, with_one
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_scikit_learns_own_checks(estimator, check):
 def test_meta_features_are_probabilities_of_class_1(rows):
     X, y = rows
     models = {"prior": DummyClassifier(), "rule": ScoreRule()}
-    features = moe.meta_features(moe.fit(models, X, y), X)
+    features = stacking.meta_features(stacking.fit_all(models, X, y), X)
     assert features.shape == (800, 2)
     np.testing.assert_allclose(features[:, 0], y.mean())
     np.testing.assert_array_equal(features[:, 1], X.sum(axis=1) >= 6)
@@ -51,8 +52,8 @@ def test_out_of_fold_never_sees_the_row():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 3)), np.arange(200) % 2
     memory = {"memory": KNeighborsClassifier(1)}
-    in_sample = moe.meta_features(moe.fit(memory, X, y), X)[:, 0]
-    held_out = moe.out_of_fold(memory, X, y, 5, seed=0)[:, 0]
+    in_sample = stacking.meta_features(stacking.fit_all(memory, X, y), X)[:, 0]
+    held_out = stacking.out_of_fold(memory, X, y, 5, seed=0)[:, 0]
     assert np.mean(in_sample == y) == 1
     assert abs(np.mean(held_out == y) - 0.5) < 4 * 0.5 / np.sqrt(200)
 
@@ -66,7 +67,7 @@ def test_out_of_fold_is_the_loop_over_stratified_folds(rows):
         expected[test, 1] = (
             LogisticRegression().fit(X[train], y[train]).predict_proba(X[test])[:, 1]
         )
-    np.testing.assert_array_equal(moe.out_of_fold(models, X, y, 4, seed=1), expected)
+    np.testing.assert_array_equal(stacking.out_of_fold(models, X, y, 4, seed=1), expected)
 
 
 @pytest.fixture(scope="module")
@@ -105,14 +106,14 @@ def test_its_gate_maximises_the_likelihood_of_out_of_fold_predictions(rows):
     X, y = rows
     experts = [("LR", LogisticRegression()), ("bayes", GaussianNB()), ("rule", ScoreRule())]
     mixture = moe.MixtureOfExperts(experts, C=0.5, n_splits=4, random_state=3).fit(X, y)
-    meta = moe.out_of_fold(dict(experts), X, y, 4, seed=3)
+    meta = stacking.out_of_fold(dict(experts), X, y, 4, seed=3)
     P = np.where(y[:, None] == 1, meta, 1 - meta)
-    Z = gate.with_one(StandardScaler().fit_transform(X))
-    V, path = gate.fit_gate(Z, P, C=0.5)
-    np.testing.assert_allclose(mixture.gate_, V, atol=1e-6)
+    Z = with_one(StandardScaler().fit_transform(X))
+    V, path = fit_gate(Z, P, C=0.5)
+    np.testing.assert_allclose(mixture.gate_.V_, V, atol=1e-6)
     np.testing.assert_allclose(mixture.log_likelihood_, path)
     assert mixture.n_iter_ == len(path) - 1
-    by_hand = np.sum(softmax(Z @ V, axis=1) * moe.meta_features(mixture.experts_, X), axis=1)
+    by_hand = np.sum(softmax(Z @ V, axis=1) * stacking.meta_features(mixture.experts_, X), axis=1)
     np.testing.assert_allclose(mixture.predict_proba(X)[:, 1], by_hand)
     np.testing.assert_array_equal(mixture.predict(X), by_hand > 0.5)
     for name, model in experts:  # fitted on all rows in the end
@@ -121,14 +122,16 @@ def test_its_gate_maximises_the_likelihood_of_out_of_fold_predictions(rows):
         )
 
 
-def test_the_evidences_gate_is_this_classifier(rows):
+def test_a_gate_over_predictions_that_are_there_is_this_classifier(rows):
     X, y = rows
     experts = {"LR": LogisticRegression(), "rule": ScoreRule()}
-    meta = moe.out_of_fold(experts, X[:600], y[:600], 5, seed=0)
-    test = moe.meta_features(moe.fit(experts, X[:600], y[:600]), X[600:])
+    meta = stacking.out_of_fold(experts, X[:600], y[:600], 5, seed=0)
+    test = stacking.meta_features(stacking.fit_all(experts, X[:600], y[:600]), X[600:])
     mixture = moe.MixtureOfExperts(list(experts.items()), random_state=0).fit(X[:600], y[:600])
+    P = stacking.of_label(meta, y[:600])
     np.testing.assert_allclose(
-        gated(X[:600], y[:600], meta, X[600:], test), mixture.predict_proba(X[600:])[:, 1]
+        np.sum(Gate().fit(X[:600], P).weights(X[600:]) * test, axis=1),
+        mixture.predict_proba(X[600:])[:, 1],
     )
 
 
@@ -159,8 +162,8 @@ def test_an_expert_that_memorises_gets_no_trust(rows):
     assert mixture.experts_["memory"].score(noisy, y) > 0.99
     honest = mixture.gate(noisy)[:, 1].mean()
     P = [p[np.arange(800), y] for p in (e.predict_proba(noisy) for e in mixture.experts_.values())]
-    Z = gate.with_one(mixture.gate_input_.transform(noisy))
-    V, _ = gate.fit_gate(Z, np.column_stack(P))
+    Z = with_one(mixture.gate_.inputs_.transform(noisy))
+    V, _ = fit_gate(Z, np.column_stack(P))
     assert honest < 0.45
     assert softmax(Z @ V, axis=1)[:, 1].mean() > 0.6
 
@@ -172,7 +175,7 @@ def test_three_named_classes_and_a_gate_input_of_ones_own(rows):
     experts = [("LR", LogisticRegression(max_iter=1000)), ("prior", DummyClassifier())]
     mixture = moe.MixtureOfExperts(experts, gate_input=score, random_state=0).fit(X, label)
     assert list(mixture.classes_) == ["high", "low", "middle"]
-    assert mixture.gate_.shape == (2, 2)
+    assert mixture.gate_.V_.shape == (2, 2)
     np.testing.assert_allclose(mixture.predict_proba(X).sum(axis=1), 1)
     assert mixture.score(X, label) > 0.95
     same = mixture.gate(X[X.sum(axis=1) == 4])
@@ -215,7 +218,7 @@ def regimes():
     """2,000 rows of one input; y rises on the left, drops where the regime switches, rises."""
     rng = np.random.default_rng(11)
     X = rng.uniform(-3, 3, size=(2_000, 1))
-    Z = gate.with_one(X)
+    Z = with_one(X)
     right = rng.random(len(X)) < expit(Z @ SWITCH)
     p = np.where(right, expit(Z @ RIGHT), expit(Z @ LEFT))
     return X, (rng.random(len(X)) < p).astype(int)
@@ -241,7 +244,7 @@ def test_the_errors_are_those_of_a_logistic_regression_where_there_is_one_expert
     mixture = moe.LogisticMixture(n_experts=1, C=1e6, n_starts=1, tol=1e-10).fit(X, y)
     estimate, error = mixture.contrasts(X, y)
     model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(X, y)
-    Z, p = gate.with_one(X), model.predict_proba(X)[:, 1]
+    Z, p = with_one(X), model.predict_proba(X)[:, 1]
     expected = np.sqrt(np.diag(np.linalg.inv(Z.T @ (Z * (p * (1 - p))[:, None]))))
     np.testing.assert_allclose(estimate, [*model.intercept_, *model.coef_[0]], atol=1e-3)
     np.testing.assert_allclose(error, expected, rtol=1e-3)
@@ -251,13 +254,13 @@ def test_the_trainable_mixture_predicts_its_formula(regimes):
     X, y = regimes
     names = np.array(["no", "yes"])[y]
     mixture = moe.LogisticMixture(n_experts=3, n_starts=1, tol=1e-2, random_state=0).fit(X, names)
-    assert mixture.experts_.shape == (3, 2, 2)
+    assert mixture.expert_weights_.shape == (3, 2, 2)
     weights = mixture.gate(X)
     for row in (0, 17):
         z = np.append(1, X[row])
-        np.testing.assert_allclose(weights[row], softmax(z @ mixture.gate_))
+        np.testing.assert_allclose(weights[row], softmax(z @ mixture.gate_weights_))
         expected = sum(
-            w * softmax(z @ W) for w, W in zip(weights[row], mixture.experts_, strict=True)
+            w * softmax(z @ W) for w, W in zip(weights[row], mixture.expert_weights_, strict=True)
         )
         np.testing.assert_allclose(mixture.predict_proba(X[[row]])[0], expected)
     np.testing.assert_array_equal(mixture.predict(X) == "yes", mixture.predict_proba(X)[:, 1] > 0.5)

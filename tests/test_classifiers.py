@@ -5,8 +5,9 @@ import pytest
 import torch
 from sklearn.metrics import log_loss
 
-from helpers import asd, moe
-from helpers.experts import Net, ScoreRule, experts
+from helpers import asd, stacking
+from helpers.classifiers import ScoreRule, homework_classifiers
+from helpers.net import Net
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_the_rule_is_six_points(rows):
 
 
 def test_the_three_are_the_homeworks():
-    models = experts(seed=3)
+    models = homework_classifiers(seed=3)
     assert list(models) == ["logistic regression", "rule", "net"]
     assert models["net"].get_params() == {
         "hidden": (128, 128, 128),
@@ -49,7 +50,7 @@ def test_the_three_are_the_homeworks():
         "epochs": 500,
         "seed": 3,
     }
-    assert experts(0, epochs=7)["net"].epochs == 7
+    assert homework_classifiers(0, epochs=7)["net"].epochs == 7
 
 
 def test_backpropagation_agrees_with_torch(rows):
@@ -116,10 +117,10 @@ def test_training_further_goes_on_from_a_copy(rows):
 
 def test_equal_rows_are_ties_wherever_they_stand(rows):
     """A ranking that hung on the last digits of equal rows was another with two threads."""
-    a, b = moe.positive(np.array([[0.7, 0.3], [0.7, 0.3 + 1e-15]]))
+    a, b = stacking.positive(np.array([[0.7, 0.3], [0.7, 0.3 + 1e-15]]))
     assert a == b
     X, y = rows
     net = Net(epochs=2).fit(X[:150], y[:150])
     for chunk in (X, X[:601], X[7:190]):
-        p = moe.positive(net.predict_proba(chunk))
+        p = stacking.positive(net.predict_proba(chunk))
         assert len(np.unique(p)) == len(np.unique(chunk, axis=0))

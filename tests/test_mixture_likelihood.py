@@ -7,15 +7,24 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
-from helpers import gate
 from helpers.gradient import complex_step, finite_difference
+from helpers.mixture_likelihood import (
+    climb,
+    fit_gate,
+    gate_objective,
+    mixture_objective,
+    mixture_step,
+    newton_step,
+    responsibilities,
+    with_one,
+)
 
 
 @pytest.fixture
 def problem():
     """Z (300, 3), P (300, 4), V (3, 4): what three decent experts and a bad one say."""
     rng = np.random.default_rng(0)
-    Z = gate.with_one(rng.normal(size=(300, 2)))
+    Z = with_one(rng.normal(size=(300, 2)))
     P = rng.uniform(0.3, 0.9, size=(300, 4))
     P[:, 3] *= 0.3
     P[Z[:, 1] > 0, 0] *= 0.2  # expert 0 is good where the first input is negative
@@ -23,9 +32,7 @@ def problem():
 
 
 def test_z_starts_with_one():
-    np.testing.assert_array_equal(
-        gate.with_one(np.array([[2.0, 3], [4, 5]])), [[1, 2, 3], [1, 4, 5]]
-    )
+    np.testing.assert_array_equal(with_one(np.array([[2.0, 3], [4, 5]])), [[1, 2, 3], [1, 4, 5]])
 
 
 def test_responsibilities_are_the_posterior_by_counting():
@@ -35,14 +42,14 @@ def test_responsibilities_are_the_posterior_by_counting():
     expert = rng.choice(3, size=400_000, p=weights)
     label = rng.random(expert.size) < p[expert]
     counted = np.bincount(expert[label]) / label.sum()
-    formula = gate.responsibilities(weights[None], p[None])[0]
+    formula = responsibilities(weights[None], p[None])[0]
     np.testing.assert_allclose(formula, counted, atol=4 * 0.5 / np.sqrt(label.sum()))
     np.testing.assert_allclose(formula, [0.18 / 0.35, 0.05 / 0.35, 0.12 / 0.35])
 
 
 def test_an_impossible_label_leaves_the_gate_as_it_is():
     np.testing.assert_allclose(
-        gate.responsibilities(np.array([[0.3, 0.7]]), np.zeros((1, 2))), [[0.3, 0.7]]
+        responsibilities(np.array([[0.3, 0.7]]), np.zeros((1, 2))), [[0.3, 0.7]]
     )
 
 
@@ -52,9 +59,9 @@ def test_objective_is_its_formula(problem):
     for z, p in zip(Z, P, strict=True):
         weight = np.exp([z @ V[:, k] for k in range(4)])
         brute += np.log(sum(weight[k] / weight.sum() * p[k] for k in range(4)))
-    value, _ = gate.gate_objective(V, Z, P, C=2.5)
+    value, _ = gate_objective(V, Z, P, C=2.5)
     assert value == pytest.approx(brute - np.sum(V**2) / 5, abs=1e-9)
-    assert np.isfinite(gate.gate_objective(V, Z, 0 * P, 1.0)[0])
+    assert np.isfinite(gate_objective(V, Z, 0 * P, 1.0)[0])
 
 
 def test_gradient_agrees_with_complex_step(problem):
@@ -66,16 +73,16 @@ def test_gradient_agrees_with_complex_step(problem):
         return np.sum(np.log(mixed)) - np.sum(flat**2) / (2 * 2.5)
 
     expected = complex_step(value, V.ravel()).reshape(V.shape)
-    np.testing.assert_allclose(gate.gate_objective(V, Z, P, 2.5)[1], expected, atol=1e-10)
+    np.testing.assert_allclose(gate_objective(V, Z, P, 2.5)[1], expected, atol=1e-10)
 
 
 def test_newton_reaches_scikit_learns_maximum():
     rng = np.random.default_rng(2)
     X, y = rng.normal(size=(200, 3)), rng.integers(0, 3, 200)
     weight = rng.uniform(0.2, 2, 200)
-    Z, V = gate.with_one(X), np.zeros((4, 3))
+    Z, V = with_one(X), np.zeros((4, 3))
     for _ in range(20):
-        V = gate.newton_step(V, Z, weight[:, None] * np.eye(3)[y], C=0.7)
+        V = newton_step(V, Z, weight[:, None] * np.eye(3)[y], C=0.7)
     model = LogisticRegression(C=0.7, fit_intercept=False, tol=1e-10, max_iter=1000)
     model.fit(Z, y, sample_weight=weight)
     np.testing.assert_allclose(V.T, model.coef_, atol=1e-6)
@@ -92,7 +99,7 @@ def test_one_newton_step_is_gradient_over_hessian(problem):
     at = torch.tensor(V.ravel() * 0.1)
     slope = torch.func.grad(objective)(at)
     step = torch.linalg.solve(-torch.func.hessian(objective)(at), slope)
-    got = gate.newton_step(V * 0.1, Z, P, C=2.0)
+    got = newton_step(V * 0.1, Z, P, C=2.0)
     np.testing.assert_allclose(got.ravel(), (at + step).numpy(), atol=1e-9)
 
 
@@ -105,38 +112,38 @@ def test_a_newton_step_never_goes_down():
         return np.sum(T * np.log(softmax(Z @ V, axis=1))) - np.sum(V**2) / 2e6
 
     G = softmax(Z @ V, axis=1)
-    after = gate.newton_step(V, Z, T, C=1e6)
+    after = newton_step(V, Z, T, C=1e6)
     assert objective(after) > objective(V)
     assert abs(after[0, 0]) < 9
     assert G[0, 1] < 1e-7  # the case is as extreme as it claims
-    np.testing.assert_allclose(gate.newton_step(0 * V, Z, T, C=1e6), 0)  # at the top it stays
+    np.testing.assert_allclose(newton_step(0 * V, Z, T, C=1e6), 0)  # at the top it stays
 
 
 @pytest.mark.parametrize("C", [0.1, 1.0, 30.0])
 def test_em_and_lbfgs_find_the_same_maximum(problem, C):
     Z, P, V = problem
-    by_em, path = gate.fit_gate(Z, P, C, "em")
-    by_lbfgs, other = gate.fit_gate(Z, P, C, "lbfgs")
+    by_em, path = fit_gate(Z, P, C, "em")
+    by_lbfgs, other = fit_gate(Z, P, C, "lbfgs")
     assert abs(path[-1] - other[-1]) <= 1e-6
-    assert path[0] == other[0] == gate.gate_objective(0 * V, Z, P, C)[0]
-    assert path[-1] == gate.gate_objective(by_em, Z, P, C)[0]
-    assert other[-1] == pytest.approx(gate.gate_objective(by_lbfgs, Z, P, C)[0], abs=1e-9)
+    assert path[0] == other[0] == gate_objective(0 * V, Z, P, C)[0]
+    assert path[-1] == gate_objective(by_em, Z, P, C)[0]
+    assert other[-1] == pytest.approx(gate_objective(by_lbfgs, Z, P, C)[0], abs=1e-9)
     assert np.all(np.diff(path) >= -1e-10)
     assert path[-1] > path[0] + 1
     np.testing.assert_allclose(by_em, by_lbfgs, atol=2e-3)
     # A third way, which knows neither the gradient nor responsibilities.
-    third = minimize(lambda v: -gate.gate_objective(v.reshape(V.shape), Z, P, C)[0], np.zeros(12))
+    third = minimize(lambda v: -gate_objective(v.reshape(V.shape), Z, P, C)[0], np.zeros(12))
     assert abs(-third.fun - path[-1]) <= 1e-4
 
 
 def test_the_gate_sends_rows_where_the_expert_is_good(problem):
     Z, P, _ = problem
-    V, _ = gate.fit_gate(Z, P)
+    V, _ = fit_gate(Z, P)
     G = softmax(Z @ V, axis=1)
     low = Z[:, 1] < 0
     assert G[low, 0].mean() > 2 * G[~low, 0].mean()
     assert G[:, 3].mean() < 0.1
-    one, path = gate.fit_gate(Z, P[:, :1])
+    one, path = fit_gate(Z, P[:, :1])
     np.testing.assert_allclose(one, 0)
     assert path[0] == pytest.approx(np.log(P[:, 0]).sum())
 
@@ -144,30 +151,33 @@ def test_the_gate_sends_rows_where_the_expert_is_good(problem):
 def test_a_fit_that_is_cut_short_says_so(problem):
     Z, P, _ = problem
     with pytest.raises(ArithmeticError, match="EM still gains .* after 3 iterations; allow more"):
-        gate.fit_gate(Z, P, solver="em", max_iter=3)
+        fit_gate(Z, P, solver="em", max_iter=3)
     with pytest.raises(ArithmeticError, match="L-BFGS did not converge.*allow more iterations"):
-        gate.fit_gate(Z, P, solver="lbfgs", max_iter=1)
+        fit_gate(Z, P, solver="lbfgs", max_iter=1)
     with pytest.raises(ValueError, match="solver must be 'em' or 'lbfgs', not 'sgd'"):
-        gate.fit_gate(Z, P, solver="sgd")
+        fit_gate(Z, P, solver="sgd")
 
 
 def test_climbing_stops_at_the_gain_and_refuses_to_go_down():
-    state, path = gate.climb(1.0, lambda s: s / 2, lambda s: -s, tol=0.1, max_iter=50)
+    state, path = climb(1.0, lambda s: s / 2, lambda s: -s, tol=0.1, max_iter=50)
     assert path == [-1, -0.5, -0.25, -0.125, -0.0625]
     assert state == 0.0625
     with pytest.raises(ArithmeticError, match="EM went down, by 0.1: a step or a formula is wrong"):
-        gate.climb(1.0, lambda s: s - 0.1, lambda s: s, tol=1e-9, max_iter=5)
+        climb(1.0, lambda s: s - 0.1, lambda s: s, tol=1e-9, max_iter=5)
     # What rounding takes away is no descent.
-    assert gate.climb(1.0, lambda s: s - 1e-12, lambda s: s, tol=0, max_iter=5)[0] < 1
+    assert climb(1.0, lambda s: s - 1e-12, lambda s: s, tol=0, max_iter=5)[0] < 1
     with pytest.raises(ArithmeticError, match="gains 1 nats after 5 iterations"):
-        gate.climb(0.0, lambda s: s + 1, lambda s: s, tol=0.5, max_iter=5)
-    assert gate.climb(0.0, lambda s: s + 1, lambda s: s, tol=1, max_iter=5)[0] == 1
+        climb(0.0, lambda s: s + 1, lambda s: s, tol=0.5, max_iter=5)
+    assert climb(0.0, lambda s: s + 1, lambda s: s, tol=1, max_iter=5)[0] == 1
 
 
 @pytest.fixture
 def trainable():
     rng = np.random.default_rng(3)
-    Z, Y = gate.with_one(rng.normal(size=(150, 2))), np.eye(3)[rng.integers(0, 3, 150)]
+    Z, Y = (
+        with_one(rng.normal(size=(150, 2))),
+        np.eye(3)[rng.integers(0, 3, 150)],
+    )
     return rng.normal(size=(3, 2)), rng.normal(size=(2, 3, 3)), Z, Y
 
 
@@ -177,13 +187,11 @@ def test_the_trainable_mixtures_objective_and_gradient(trainable):
     for z, y in zip(Z, Y, strict=True):
         weights = softmax(z @ V)
         brute += np.log(sum(weights[k] * softmax(z @ W[k])[y.argmax()] for k in range(2)))
-    value, gradient = gate.mixture_objective(V, W, Z, Y, C=3.0)
+    value, gradient = mixture_objective(V, W, Z, Y, C=3.0)
     assert value == pytest.approx(brute - (np.sum(V**2) + np.sum(W**2)) / 6, abs=1e-9)
 
     def again(flat):
-        return gate.mixture_objective(flat[:6].reshape(3, 2), flat[6:].reshape(2, 3, 3), Z, Y, 3.0)[
-            0
-        ]
+        return mixture_objective(flat[:6].reshape(3, 2), flat[6:].reshape(2, 3, 3), Z, Y, 3.0)[0]
 
     flat = np.concatenate([V.ravel(), W.ravel()])
     np.testing.assert_allclose(gradient, finite_difference(again, flat), atol=1e-5)
@@ -191,11 +199,11 @@ def test_the_trainable_mixtures_objective_and_gradient(trainable):
 
 def test_an_em_iteration_raises_the_likelihood_and_its_parts_are_newton_steps(trainable):
     V, W, Z, Y = trainable
-    V2, W2 = gate.mixture_step(V, W, Z, Y, 3.0)
-    assert gate.mixture_objective(V2, W2, Z, Y, 3.0)[0] > gate.mixture_objective(V, W, Z, Y, 3.0)[0]
+    V2, W2 = mixture_step(V, W, Z, Y, 3.0)
+    assert mixture_objective(V2, W2, Z, Y, 3.0)[0] > mixture_objective(V, W, Z, Y, 3.0)[0]
     P = np.array(
         [[softmax(z @ W[k])[y.argmax()] for k in range(2)] for z, y in zip(Z, Y, strict=True)]
     )
-    R = gate.responsibilities(softmax(Z @ V, axis=1), P)
-    np.testing.assert_allclose(V2, gate.newton_step(V, Z, R, 3.0))
-    np.testing.assert_allclose(W2[1], gate.newton_step(W[1], Z, R[:, 1:] * Y, 3.0))
+    R = responsibilities(softmax(Z @ V, axis=1), P)
+    np.testing.assert_allclose(V2, newton_step(V, Z, R, 3.0))
+    np.testing.assert_allclose(W2[1], newton_step(W[1], Z, R[:, 1:] * Y, 3.0))

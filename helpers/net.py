@@ -1,32 +1,10 @@
-"""The homework's three experts: logistic regression, the questionnaire's rule, and a net."""
+"""The homework's net, in numpy: tanh layers, one sigmoid output, backpropagation, Adam."""
 
 from copy import deepcopy
 
 import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
-
-
-class ScoreRule(ClassifierMixin, BaseEstimator):
-    """The questionnaire's rule: positive where the items (n, 10) sum to `threshold` or more."""
-
-    def __init__(self, threshold=6):
-        self.threshold = threshold
-
-    def fit(self, X, y):
-        """Learn nothing but which labels there are."""
-        self.classes_ = np.unique(y)
-        return self
-
-    def predict_proba(self, X):
-        """The decision as probabilities 0 and 1: (n, 2)."""
-        positive = np.sum(np.asarray(X), axis=1) >= self.threshold
-        return np.column_stack([~positive, positive]).astype(float)
-
-    def predict(self, X):
-        """The decision: (n,)."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
 class Net(ClassifierMixin, BaseEstimator):
@@ -91,19 +69,27 @@ class Net(ClassifierMixin, BaseEstimator):
         return self
 
     def _backward(self, X, y):
+        """The chain rule from the last layer to the first, with A_k a layer's activations:
+
+        δ = (σ(logit) − y) / n;  ∂/∂W_k = A_kᵀδ,  ∂/∂b_k = Σ_rows δ;  then δ ← δW_kᵀ ∘ (1 − A_k²).
+        """
         layers = self._layers(X)
-        parts, parameters = self._unpacked(self._gradient), self._unpacked(self.theta_)
+        W, slopes = self._unpacked(self.theta_)[::2], self._unpacked(self._gradient)
         delta = (expit(layers[-1]) - y[:, None]) / np.float32(len(X))
         for k in reversed(range(len(layers) - 1)):
-            np.matmul(layers[k].T, delta, out=parts[2 * k])
-            np.add.reduce(delta, axis=0, out=parts[2 * k + 1])
+            np.matmul(layers[k].T, delta, out=slopes[2 * k])
+            np.add.reduce(delta, axis=0, out=slopes[2 * k + 1])
             if k:
-                delta = delta @ parameters[2 * k].T
-                delta *= 1 - layers[k] * layers[k]
+                delta = delta @ W[k].T
+                delta *= 1 - layers[k] * layers[k]  # the slope of tanh
         return self._gradient
 
     def _adam_step(self, g):
-        # Kingma & Ba 2015, the last lines of section 2: both corrections in the step size.
+        """One step of Adam (Kingma & Ba 2015, the last lines of section 2, with β 0.9 and 0.999):
+
+        m ← m + 0.1 (g − m);  v ← v + 0.001 (g² − v);  θ ← θ − size · m / (√v + 1e-7),
+        where size = step_size · √(1 − 0.999ᵗ) / (1 − 0.9ᵗ) corrects both means.
+        """
         # In place throughout: new arrays of this size would take longer than the arithmetic.
         self._t += 1
         size = self.step_size * np.sqrt(1 - 0.999**self._t) / (1 - 0.9**self._t)
@@ -134,12 +120,3 @@ class Net(ClassifierMixin, BaseEstimator):
     def _unpacked(self, vector):
         """Views of a vector like `theta_`, in its layers' shapes: W1, b1, W2, b2, …"""
         return [vector[start:end].reshape(shape) for start, end, shape in self._places]
-
-
-def experts(seed, epochs=500):
-    """The homework's three, unfitted: {name: classifier}; logistic regression with its defaults."""
-    return {
-        "logistic regression": LogisticRegression(),
-        "rule": ScoreRule(),
-        "net": Net(epochs=epochs, seed=seed),
-    }

@@ -1,6 +1,6 @@
 """Problem 5 over repeated splits: what each model reaches honestly, what each mistake adds.
 
-`make evidence` (a few minutes) writes data/evidence_models.csv and data/evidence_leak.csv.
+`make splits` (a few minutes) writes the two tables data/repeated_splits_*.csv.
 """
 
 import signal
@@ -10,54 +10,21 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from joblib.externals.loky import get_reusable_executor
-from scipy.special import logit, softmax
-from sklearn import metrics
+from scipy.special import logit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 
-from helpers import asd, gate, moe
-from helpers.experts import experts
+from helpers import asd, stacking
+from helpers.classifiers import homework_classifiers
+from helpers.gate import Gate
+from helpers.moe import LogisticMixture
+from helpers.scores import SCORES, clipped
 
 FOLDS = 4  # three quarters to learn from, one to test on; inside, the same again
-MODELS = asd.DATA / "evidence_models.csv"
-LEAK = asd.DATA / "evidence_leak.csv"
-SCORES = {
-    "accuracy": lambda y, p: metrics.accuracy_score(y, p > 0.5),
-    "balanced accuracy": lambda y, p: metrics.balanced_accuracy_score(y, p > 0.5),
-    "ROC AUC": metrics.roc_auc_score,
-    "average precision": metrics.average_precision_score,
-    "log loss": lambda y, p: metrics.log_loss(y, clipped(p)),
-    "Brier score": metrics.brier_score_loss,
-    "calibration error": lambda y, p: calibration_error(y, p),
-}
-
-
-def usable(table):
-    """The table, if problem 5 can be computed on it; otherwise raises TableError, one sentence."""
-    rows, fewest = len(table), table[asd.TARGET].value_counts().min()
-    if rows < 50 or fewest < 3:
-        raise asd.TableError(
-            f"the table has {rows} rows, {fewest} of them in the smaller class: problem 5 needs at "
-            "least 50 rows and 3 of each class; add rows."
-        )
-    for answer in set(table["austim"]) - {"yes", "no"}:
-        raise asd.TableError(f"column 'austim': {answer!r} is neither yes nor no; write one.")
-    return table
-
-
-def clipped(p, margin=0.001):
-    """Probabilities with 0 and 1 taken to `margin` and 1 − `margin`: a finite log loss for all."""
-    return np.clip(p, margin, 1 - margin)
-
-
-def calibration_error(y, p, bins=10):
-    """Σ over bins of p of (share of rows) · |mean y − mean p| (expected calibration error)."""
-    bin_of = np.minimum((np.asarray(p) * bins).astype(int), bins - 1)
-    gaps = np.bincount(bin_of, weights=np.asarray(y) - p, minlength=bins)
-    return float(np.sum(np.abs(gaps)) / len(p))
+MODELS = asd.DATA / "repeated_splits_models.csv"
+LEAK = asd.DATA / "repeated_splits_leak.csv"
 
 
 def forest(trees, seed):
@@ -83,47 +50,43 @@ def second_stages(seed):
     return {
         "logistic regression on the score": (LogisticRegression(), lambda X, meta: total(X)),
         "forest on items": (forest(1000, seed), lambda X, meta: X),
-        "two logistic experts": (moe.LogisticMixture(random_state=seed), lambda X, meta: X),
+        "two logistic experts": (LogisticMixture(random_state=seed), lambda X, meta: X),
         "stack: forest": (forest(200, seed), lambda X, meta: meta),
         "stack: forest, with items": (forest(200, seed), lambda X, meta: np.hstack([meta, X])),
         "stack: logistic regression": (LogisticRegression(), lambda X, meta: logits(meta)),
     }
 
 
-def gated(X, y, meta, X_test, meta_test):
-    """The gate of `moe.MixtureOfExperts`, from predictions that are there already: (n_test,)."""
-    scaler = StandardScaler().fit(X)
-    V, _ = gate.fit_gate(
-        gate.with_one(scaler.transform(X)), np.where(y[:, None] == 1, meta, 1 - meta)
-    )
-    return np.sum(softmax(gate.with_one(scaler.transform(X_test)) @ V, axis=1) * meta_test, axis=1)
+def predictions(train, test, seed, epochs):
+    """({model: honest P(1) of the test rows}, fitted classifiers, meta-features of `train`).
 
-
-def one_split(train, test, seed, epochs=500):
-    """(honest scores, leak) of one split, as rows {column: value}.
-
-    Every model is fitted on `train` only. The leak is the homework's: its forest on the three
-    meta-features, with each of its mistakes switched on or off, scored against the label, against
-    `austim`, and against the label shuffled.
+    Every model is fitted on `train` only; a second stage on predictions out of fold.
     """
     X, X_test = train[asd.ITEMS].to_numpy(), test[asd.ITEMS].to_numpy()
-    y, y_test = train[asd.TARGET].to_numpy(), test[asd.TARGET].to_numpy()
-    models = experts(seed, epochs)
-    fitted = moe.fit(models, X, y)
-    meta_test = moe.meta_features(fitted, X_test)
-    meta = moe.out_of_fold(models, X, y, min(FOLDS, np.bincount(y).min()), seed)
-
+    y = train[asd.TARGET].to_numpy()
+    models = homework_classifiers(seed, epochs)
+    fitted = stacking.fit_all(models, X, y)
+    meta_test = stacking.meta_features(fitted, X_test)
+    meta = stacking.out_of_fold(models, X, y, min(FOLDS, np.bincount(y).min()), seed)
     given = {"always the base rate": np.full(len(test), y.mean())}
     given |= dict(zip(models, meta_test.T, strict=True))
     for name, (model, inputs) in second_stages(seed).items():
         model.fit(inputs(X, meta), y)
-        given[name] = moe.positive(model.predict_proba(inputs(X_test, meta_test)))
-    given["gate"] = np.round(gated(X, y, meta, X_test, meta_test), 12)
-    honest = [
-        {"model": name} | {score: f(y_test, p) for score, f in SCORES.items()}
-        for name, p in given.items()
-    ]
+        given[name] = stacking.positive(model.predict_proba(inputs(X_test, meta_test)))
+    gate = Gate().fit(X, stacking.of_label(meta, y))
+    given["gate"] = stacking.rounded(np.sum(gate.weights(X_test) * meta_test, axis=1))
+    return given, fitted, meta
 
+
+def leaks(train, test, fitted, meta, seed):
+    """The homework's protocol: rows {column: value}, with each of its mistakes on or off.
+
+    Its forest on the three meta-features, scored against the label, against `austim`, and against
+    the label shuffled; the net re-fitted on the test rows or not; the forest fitted on features of
+    rows that the classifiers know, or out of fold.
+    """
+    X, X_test = train[asd.ITEMS].to_numpy(), test[asd.ITEMS].to_numpy()
+    y, y_test = train[asd.TARGET].to_numpy(), test[asd.TARGET].to_numpy()
     labels = {
         "label": y_test,
         "austim": (test["austim"] == "yes").to_numpy().astype(int),
@@ -131,13 +94,13 @@ def one_split(train, test, seed, epochs=500):
     }
     stages = {
         False: forest(200, seed).fit(meta, y),
-        True: forest(200, seed).fit(moe.meta_features(fitted, X), y),
+        True: forest(200, seed).fit(stacking.meta_features(fitted, X), y),
     }
-    leak = []
+    rows = []
     for (scored, truth), refitted in product(labels.items(), [False, True]):
         net = fitted["net"].train_further(X_test, truth) if refitted else fitted["net"]
-        seen = moe.meta_features(fitted | {"net": net}, X_test)
-        leak += [
+        seen = stacking.meta_features(fitted | {"net": net}, X_test)
+        rows += [
             {
                 "scored against": scored,
                 "refitted on test rows": refitted,
@@ -147,7 +110,18 @@ def one_split(train, test, seed, epochs=500):
             }
             for in_sample, stage in stages.items()
         ]
-    return honest, leak
+    return rows
+
+
+def one_split(train, test, seed, epochs=500):
+    """(honest scores, leak) of one split, as rows {column: value}."""
+    given, fitted, meta = predictions(train, test, seed, epochs)
+    y_test = test[asd.TARGET].to_numpy()
+    honest = [
+        {"model": name} | {score: f(y_test, p) for score, f in SCORES.items()}
+        for name, p in given.items()
+    ]
+    return honest, leaks(train, test, fitted, meta, seed)
 
 
 def splits(table, repeats, seed):
@@ -184,7 +158,7 @@ def compare(table, repeats, seed, epochs=500, only=None, n_jobs=1, say=""):
 
 
 def write():
-    """Write the two committed tables, of the course's training table (`make evidence`)."""
+    """Write the two committed tables, of the course's training table (`make splits`)."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         tables = compare(asd.load(), 10, seed=5, n_jobs=-1, say="split")

@@ -1,0 +1,37 @@
+"""The homework's three classifiers: logistic regression, the questionnaire's rule, and a net."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+
+from helpers.net import Net
+
+
+class ScoreRule(ClassifierMixin, BaseEstimator):
+    """The questionnaire's rule: positive where the items (n, 10) sum to `threshold` or more."""
+
+    def __init__(self, threshold=6):
+        self.threshold = threshold
+
+    def fit(self, X, y):
+        """Learn nothing but which labels there are."""
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        """The decision as probabilities 0 and 1: (n, 2)."""
+        positive = np.sum(np.asarray(X), axis=1) >= self.threshold
+        return np.column_stack([~positive, positive]).astype(float)
+
+    def predict(self, X):
+        """The decision: (n,)."""
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+
+def homework_classifiers(seed, epochs=500):
+    """The homework's three, unfitted: {name: classifier}; logistic regression with its defaults."""
+    return {
+        "logistic regression": LogisticRegression(),
+        "rule": ScoreRule(),
+        "net": Net(epochs=epochs, seed=seed),
+    }

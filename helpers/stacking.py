@@ -1,0 +1,48 @@
+"""Stacking: what classifiers predict, in sample or out of fold, as features of a second stage."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+
+def fit_all(models, X, y):
+    """Fitted clones {name: classifier} of `models`, on X (n, d) and y (n,)."""
+    return {name: clone(model).fit(X, y) for name, model in models.items()}
+
+
+def rounded(p):
+    """Probabilities to 12 decimals: rows with the same inputs are ties then.
+
+    A product of matrices may add them up in another order, and a ranking must not hang on what that
+    does to the last digit.
+    """
+    return np.round(p, 12)
+
+
+def positive(p):
+    """The second column of probabilities p (n, 2), `rounded`: (n,)."""
+    return rounded(p[:, 1])
+
+
+def of_label(meta, y):
+    """What each classifier gives to the label that was observed: (n, k), of meta (n, k), y (n,)."""
+    return np.where(y[:, None] == 1, meta, 1 - meta)
+
+
+def meta_features(fitted, X):
+    """What each fitted classifier makes of X (n, d): its probability of class 1, (n, k)."""
+    return np.column_stack([positive(model.predict_proba(X)) for model in fitted.values()])
+
+
+def out_of_fold(models, X, y, n_splits, seed):
+    """Meta-features (n, k) in which no row was predicted by a model that had seen it.
+
+    Stratified folds: each is predicted by models fitted on the others (Wolpert 1992).
+    """
+    folds = list(StratifiedKFold(n_splits, shuffle=True, random_state=seed).split(X, y))
+    return np.column_stack([held_out(model, X, y, folds)[:, 1] for model in models.values()])
+
+
+def held_out(model, X, y, folds):
+    """Probabilities (n, classes) of each row from a model fitted on the other `folds`."""
+    return cross_val_predict(model, X, y, cv=folds, method="predict_proba")
