@@ -47,7 +47,9 @@ def entry(job: Job, outcome: Outcome, before: dict[str, str], project: Project) 
     if outcome.seen.never:
         return None
     after = made(job, project.read(), outcome.place)
-    marks = after | {n: UNKNOWN for n in before | after if before.get(n) != after.get(n)}
+    own = {os.path.relpath(path, project.root).replace(os.sep, "/") for path in outcome.seen.made}
+    changed = {n for n in before | after if before.get(n) != after.get(n)} - own
+    marks = after | dict.fromkeys(changed, UNKNOWN)
     marks |= {"its artefact": after["its artefact"]} | outcome.place
     marks |= {f"seen: {n}": found for n, found in made_of.then(outcome.seen).items()}
     kept = {"made of": marks, "seen": asdict(outcome.seen)}
@@ -88,8 +90,7 @@ def _whole(kept: object) -> bool:
     fields = set(Seen.__dataclass_fields__)
     return all(isinstance(kept.get(n), kind) for n, kind in KEPT.items()) and (
         set(kept["seen"]) == fields
-        and isinstance(kept["seen"]["opened"], dict)
-        and isinstance(kept["seen"]["listed"], dict)
+        and all(isinstance(kept["seen"][n], dict) for n in ("opened", "listed", "made"))
     )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tomllib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,9 +43,7 @@ def tolerance(root: Path, cell: NotebookNode) -> dict[str, float]:
     <= counts for two integers. `rms` is for pictures: the root mean square of the differences of
     their pixels, from 0 (the same) to 1 (black for white). Raises UsageError for what is no number.
     """
-    file = root / "pyproject.toml"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    own = TOLERANCE | tomllib.loads(text).get("tool", {}).get("runner", {})
+    own = TOLERANCE | notebook.settings(root)
     own |= dict(tag.split("=", 1) for tag in cell.metadata.get("tags", []) if "=" in tag)
     try:
         return {name: float(own[name]) for name in TOLERANCE}

@@ -1,5 +1,6 @@
 """Execute one notebook with papermill, in a kernel of its own, and say how it went."""
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,8 +15,10 @@ HINT = (
     "Its process ended. Usually memory was short (fewer side by side: WORKERS=1), or a library "
     "crashed (make it anew: make clean, and again)."
 )
+# What libraries say under a limit on memory, instead of a MemoryError.
+SHORT = re.compile("MemoryError|failed to map segment|annot allocate memory|bad_alloc")
 MEMORY_ERRORS = {"MemoryError", "_ArrayMemoryError", "OutOfMemoryError"}
-KILLED = -9  # by somebody else: a limit on memory does not
+STARVED = {-6, -11}  # how a process ends that gets no more memory: SIGABRT, SIGSEGV
 
 
 class Exited(Exception):
@@ -51,9 +54,9 @@ class _Attempt:
         found = {}
         with Watch(job.limits, self.log) as self.watch:
             try:
-                home = job.home or self.folder / "home"
-                home.mkdir(parents=True, exist_ok=True)
-                self.variables = kernel_environment.made(home, job.variables)
+                self.home = job.home or self.folder / "home"
+                self.home.mkdir(parents=True, exist_ok=True)
+                self.variables = kernel_environment.made(self.home, job.variables)
                 found["place"] = made_of.place(self.variables, notebook.read(job.source))
                 found["cells"] = len(notebook.code_cells(notebook.read(job.source)))
                 found["cells"] += bool(job.parameters)
@@ -85,9 +88,11 @@ class _Attempt:
             on_cell_execute=self._entered,
             on_cell_executed=self._left,
         )
-        for shown in (o for cell in notebook.code_cells(nb) for o in cell.outputs):
-            if shown.output_type == "error":  # papermill lets a SystemExit pass
-                raise CellExecutionError("", shown.ename, shown.evalue)
+        for place, cell in enumerate(nb.cells):
+            for shown in cell.get("outputs", []):
+                if shown.output_type == "error":  # papermill lets a SystemExit pass, for one
+                    self._entered(cell, place)
+                    raise CellExecutionError("", shown.ename, shown.evalue)
         return nb
 
     def _entered(self, cell, cell_index) -> None:
@@ -105,8 +110,8 @@ class _Attempt:
         """A class of kernel managers that start kernels in this attempt's environment."""
         from jupyter_client.manager import AsyncKernelManager
 
-        attempt, job = self, self.job
-        own = kernel_environment.noting(self.variables, self.log, job.root, job.limits.memory)
+        attempt, memory = self, self.job.limits.memory
+        own = kernel_environment.noting(self.variables, self.log, self.home, memory)
 
         class OwnKernelManager(AsyncKernelManager):
             transport_encryption = "auto"
@@ -123,25 +128,23 @@ class _Attempt:
         kind, limits = type(error).__name__, self.job.limits
         name = getattr(error, "ename", kind)  # of what the cell raised
         said = f"{name}: {getattr(error, 'evalue', error)}".rstrip(": ")
-        state = "cell error" if self.cell else "never run"
-        memory = f"\n    the limit is {limits.memory} MB for each process" if limits.memory else ""
-        if self.watch.verdict:
-            state, whole = self.watch.verdict, self.watch.verdict.startswith("notebook")
-            what = f"{limits.whole:g} s for a whole notebook" if whole else f"{limits.cell:g} s"
-            said = f"the limit of {what} {'' if whole else 'for a cell '}was reached"
-        elif kind == "DeadKernelError":
-            codes = [process.wait() for process in self.processes]
-            short = bool(memory) and KILLED not in codes
-            state, said = (
-                ("out of memory", f"Its process ended.{memory}")
-                if short
-                else ("kernel died", f"{said}\n    {HINT}")
-            )
-            said += self._last_words()
-        elif name in MEMORY_ERRORS:
-            state, said = "out of memory", said + memory
         executed = self.folder / "executed.ipynb"
         text = executed.read_text(encoding="utf-8") if executed.exists() else ""
+        state = self.watch.verdict or ("cell error" if self.cell else "never run")
+        if self.watch.verdict:
+            whole = f"{limits.whole:g} s for a whole notebook"
+            cell = f"{limits.cell:g} s for a cell"
+            said = f"the limit of {cell if 'cell' in state else whole} was reached"
+        elif kind == "DeadKernelError":
+            codes = [process.wait() for process in self.processes]
+            short = limits.memory and STARVED & {*codes}
+            state = "out of memory" if short else "kernel died"
+            said = "Its process ended." if short else f"{said}\n    {HINT}"
+            said += self._last_words()
+        elif name in MEMORY_ERRORS or (limits.memory and SHORT.search(said + text)):
+            state = "out of memory"
+        if state in ("out of memory", "never run") and limits.memory:
+            said += f"\n    the limit is {limits.memory} MB for each process"
         where = self.cell or "before its first cell: "
         return {"state": state, "failure": where + said, "text": text}
 

@@ -32,14 +32,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a kernel's Python processes noted: {path: mark} of what they opened and listed.
+    """What a kernel's Python processes noted: {path: mark} of what they opened, listed and made.
 
-    A mark is of the content at that moment. `never` is why the artefact cannot be kept in the
-    cache: something was done whose inputs cannot be seen ("": nothing was).
+    A mark is of the content at that moment; of what was made, and is left, in the end. `never` is
+    why the artefact cannot be kept in the cache: something was done whose inputs cannot be seen
+    ("": nothing was).
     """
 
     opened: dict[str, str] = field(default_factory=dict)
     listed: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
     never: str = ""
 
 

@@ -58,7 +58,7 @@ def made(home: Path, own: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if value}
 
 
-def noting(variables: Mapping[str, str], log: Path, root: Path, memory: int) -> dict[str, str]:
+def noting(variables: Mapping[str, str], log: Path, home: Path, memory: int) -> dict[str, str]:
     """The variables of a kernel whose Python processes note in `log` what they read.
 
     They do what runner/kernel_start says when they start; `memory` is their limit in MB.
@@ -68,7 +68,7 @@ def noting(variables: Mapping[str, str], log: Path, root: Path, memory: int) -> 
         **variables,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "RUNNER_LOG": str(log),
-        "RUNNER_ROOT": str(root.resolve()),
+        "RUNNER_HOME": str(home.resolve()),
         "RUNNER_MEMORY": str(memory),
     }
 
@@ -78,7 +78,10 @@ def described(variables: Mapping[str, str]) -> dict[str, str]:
     names = sorted({*variables, *PASSED})
     texts = {f"the variable {name}": variables.get(name, "") for name in names}
     texts["the processor or system"] = processor()
-    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    return {
+        name: hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        for name, text in texts.items()
+    }
 
 
 def settings() -> dict[str, str]:

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import site
-import tomllib
+import sys
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -24,7 +24,7 @@ NO_FILES = ("__pycache__", "site-packages", "node_modules")
 def place(variables: dict[str, str], nb: NotebookNode) -> dict[str, str]:
     """{ingredient: mark} of where a notebook is executed: here, in these variables."""
     return kernel_environment.described(variables) | {
-        "its kernel": _hash(_kernel(nb.metadata.get("kernelspec", {}).get("name", ""))),
+        "its kernel": _hash(_kernel((nb.metadata.get("kernelspec") or {}).get("name", ""))),
         "the version of Python": platform.python_version(),
         "an installed package": packages(),
         "the runner": _hash([mark(path) for path in sorted(RUNNER.rglob("*.py"))]),
@@ -46,16 +46,23 @@ def asked(job: Job, nb: NotebookNode) -> dict[str, str]:
 
 @functools.cache
 def packages() -> str:
-    """A mark of all that is installed: names, sizes and dates of its files."""
+    """A mark of all that is installed: names, sizes and dates of its files, linked ones too."""
     found, folders = [], [path for path in site.getsitepackages() if os.path.isdir(path)]
+    linked = set()
     while folders:
         for item in os.scandir(folders.pop()):
-            if item.is_dir(follow_symlinks=False):
+            if item.is_symlink():
+                real = os.path.realpath(item.path)
+                found.append((item.path, real))
+                if real in linked:
+                    continue
+                linked.add(real)
+            if item.is_dir():
                 folders += [item.path] * (item.name != "__pycache__")
-            else:
-                about = item.stat(follow_symlinks=False)
+            elif item.is_file():
+                about = item.stat()
                 found.append((item.path, about.st_size, about.st_mtime_ns))
-    return _hash(sorted(found))
+    return _hash(sorted(found, key=str))
 
 
 def files(root: Path, aside: tuple[str, ...]) -> dict[str, str]:
@@ -80,6 +87,9 @@ def files(root: Path, aside: tuple[str, ...]) -> dict[str, str]:
             and not any(os.path.exists(os.path.join(folder, name, e)) for e in ENVIRONMENTS)
             and not os.path.exists(os.path.join(folder, name, notebook.LOCK))
         ]
+        for name in folders if real not in walked else ():
+            if os.path.islink(os.path.join(folder, name)):
+                found[f"{where}{name}/"] = os.path.realpath(os.path.join(folder, name))
         for name in () if real in walked else inside:
             if not (name.startswith(".") or name.endswith(".ipynb") or f"{where}{name}" in aside):
                 path = os.path.join(folder, name)
@@ -90,40 +100,41 @@ def files(root: Path, aside: tuple[str, ...]) -> dict[str, str]:
 
 def aside(root: Path) -> tuple[str, ...]:
     """The files and folders that pyproject.toml says no notebook reads: [tool.runner] aside."""
-    file = root / "pyproject.toml"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return tuple(tomllib.loads(text).get("tool", {}).get("runner", {}).get("aside", ()))
+    return tuple(notebook.settings(root).get("aside", ()))
 
 
 def read_log(log: Path) -> Seen:
     """What a kernel's processes noted in their log, in its order: what they made is no input."""
     if not log.exists():
         return Seen(never="its kernel cannot say what it read")
-    opened, listed, never, own = {}, {}, [], set()
+    opened, listed, never, own = {}, {}, {}, {}
     for line in log.read_text(encoding="ascii").splitlines():
         kind, found, what = line.split(" ", 2)
         what = ast.literal_eval(what)
-        made = own & {what, *map(str, Path(what).parents)} if kind in ("file", "list") else ()
-        if kind == "never":
-            never.append(what)
+        real = Path(os.path.realpath(what))
+        if kind == "start" and os.path.realpath(what) != os.path.realpath(sys.prefix):
+            never[f"it runs the Python of {what}"] = True
+        elif kind == "never":
+            never[what] = True
         elif kind == "own":
-            own.add(what)
-        elif not made and kind == "file":
-            opened.setdefault(what, found)
-        elif not made and kind == "list":
-            listed.setdefault(what, found)
-    return Seen(opened, listed, "; ".join(dict.fromkeys(never)))
+            own[what] = True
+        elif kind in ("file", "list") and not own.keys() & {str(real), *map(str, real.parents)}:
+            (opened if kind == "file" else listed).setdefault(what, found.replace("_", " "))
+    # What it made and has left: it may look for that next time.
+    left = {path: mark(path) for path in own if path not in opened and os.path.isfile(path)}
+    return Seen(opened, listed, left, "; ".join(never))
 
 
 def now(seen: Seen) -> dict[str, str]:
     """The marks that what was seen has now."""
-    opened = {path: mark(path) for path in seen.opened}
-    return opened | {f"{path}{os.sep}": names(path) for path in seen.listed}
+    return {path: mark(path) for path in seen.opened | seen.made} | {
+        f"{path}{os.sep}": names(path) for path in seen.listed
+    }
 
 
 def then(seen: Seen) -> dict[str, str]:
-    """The marks that what was seen had when it was."""
-    return seen.opened | {f"{path}{os.sep}": found for path, found in seen.listed.items()}
+    """The marks that what was seen had when it was, and what was made had in the end."""
+    return seen.opened | seen.made | {f"{path}{os.sep}": n for path, n in seen.listed.items()}
 
 
 def _kernel(name: str) -> dict:

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import shutil
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def defaults(path: Path) -> dict[str, object]:
 
     try:
         found = papermill.inspect_notebook(str(path))
-    except ValueError as error:
+    except (ValueError, OSError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} cannot be read as a notebook: {error}") from None
     return {name: literal(found[name]["default"], None) for name in found}
 
@@ -68,7 +69,9 @@ def literal(text: str, *otherwise: object) -> object:
 def read(path: Path) -> NotebookNode:
     """A notebook; an empty one where the file is none: to execute it says why."""
     try:
-        return nbformat.read(path, as_version=4)
+        nb = nbformat.read(path, as_version=4)
+        code_cells(nb)
+        return nb
     except Exception:
         return nbformat.v4.new_notebook()
 
@@ -122,7 +125,7 @@ def joined(outputs: Sequence[dict]) -> list[NotebookNode]:
 
 def write(text: str, path: Path) -> None:
     """Write `text` to `path` whole or not at all; a file that says the same is left alone."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+    if path.exists() and path.read_bytes() == text.encode("utf-8"):
         return
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -132,6 +135,17 @@ def write(text: str, path: Path) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def settings(root: Path) -> dict:
+    """What [tool.runner] of a folder's pyproject.toml sets; UsageError where it is unreadable."""
+    file = root / "pyproject.toml"
+    try:
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        found = tomllib.loads(text).get("tool", {}).get("runner", {})
+        return found | {"aside": [*map(str, found.get("aside", []))]}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}.") from None
 
 
 def locked(build: Path) -> AcquireReturnProxy:

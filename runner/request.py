@@ -69,6 +69,8 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
             if point:
                 name = ",".join(f"{key}={text}" for key, text in point.items())
                 output = sweep.folder(options.build, path) / f"{quote(name, safe='=,')}.ipynb"
+            if output.resolve() == path.resolve():
+                raise UsageError(f"{options.build}/ holds the notebooks themselves; name another.")
             jobs.append(Job(path.resolve(), output, parameters, *place))
     return jobs
 

@@ -19,7 +19,9 @@ INTERRUPTED = 130
 def complete(jobs: list[Job], options: argparse.Namespace) -> tuple[int, list[Task]]:
     """Execute what has changed: (exit status, tasks); 0, 1 (one failed) or 130 (interrupted)."""
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):  # the second: its terminal was closed
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     known, status = cache.read(options.build), 0
     project = cache.Project(jobs[0].root, options.build)
     tasks = [_task(job, known, project, options) for job in jobs]
@@ -121,10 +123,15 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         print(printed(str(error)), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Interrupted before anything ran.")
+        return INTERRUPTED
 
 
 if __name__ == "__main__":
     # The libraries of this process write settings too, and a home may be one that cannot be.
     own = request.parser().parse_known_args()[0].build.resolve() / ".home"
+    with contextlib.suppress(OSError):
+        (own / ".ipython").mkdir(parents=True, exist_ok=True)
     os.environ |= {"MPLCONFIGDIR": str(own / ".runner"), "IPYTHONDIR": str(own / ".ipython")}
     sys.exit(main())

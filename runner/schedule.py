@@ -68,8 +68,9 @@ def give_up(tasks: list[Task], why: str) -> None:
 
 def _stop(at_work: dict[Future, Task], kill: Callable[[], object]) -> None:
     """Kill all kernels, and note what is left of their notebooks."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     deadline = time.monotonic() + 10  # a cluster without workers ends none
     while not all(map(Future.done, at_work)) and time.monotonic() < deadline:
         kill()

@@ -46,6 +46,17 @@ def package(folder):
     write("lib/site/pack.py", "VALUE = 2\n")(folder)
 
 
+def turned(name, old="helper.py", new="lib/my.tool.py"):
+    """A link, made at first, that points elsewhere now."""
+
+    def change(folder):
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder / (new if (folder / "begun").exists() else old))
+
+    return change
+
+
 PATH = "import sys\n\nsys.path.insert(0, '..')\n"
 READ = "open('../x.csv').read()"
 C = "import ctypes\n\nc = ctypes.CDLL(None)\nc.fopen.restype = ctypes.c_void_p\n"
@@ -129,7 +140,94 @@ WAYS = {
         "import os\n\nos.path.exists('../m') or os.rename('../x.csv', '../m')\nopen('../m').read()",
         write("m"),
     ),
+    "a folder that was there": (
+        "import os\n\nos.makedirs('../../outside', exist_ok=True)\nopen('../../outside/x').read()",
+        write("../outside/x"),
+    ),
+    "a module in a folder that was there": (
+        "import os\nimport sys\n\nos.makedirs('../lib/site', exist_ok=True)\n"
+        "sys.path.insert(0, '../lib/site')\nimport pack",
+        package,
+    ),
+    "after a temporary file": (
+        "import tempfile\n\ntempfile.TemporaryFile(dir='../..').close()\nopen('../../outside/x').read()",
+        write("../outside/x"),
+    ),
+    "x fails": (
+        "try:\n    open('../../outside/x', 'x')\nexcept OSError:\n    pass\nopen('../../outside/x').read()",
+        write("../outside/x"),
+    ),
+    "w fails": (
+        "try:\n    open('../../outside', 'w')\nexcept OSError:\n    pass\nopen('../../outside/x').read()",
+        write("../outside/x"),
+    ),
+    "a rename fails": (
+        "import os\n\ntry:\n    os.rename('nix', '../../outside/x')\nexcept OSError:\n    pass\n"
+        "open('../../outside/x').read()",
+        write("../outside/x"),
+    ),
+    "made where it is missing": (
+        "import os\n\nos.path.exists('../../outside/m') or open('../../outside/m', 'w').close()\n"
+        "open('../../outside/m').read()",
+        write("../outside/m"),
+    ),
+    "a link that is turned": ("open('../../outside/turn').read()", turned("../outside/turn")),
+    "a module's link that is turned": (f"{PATH}import turn", turned("turn.py")),
+    "a folder's link that is turned": (C.replace("../x.csv", "../turn/x"), turned("turn", "link", "data")),
+    "a Python with another path": (
+        "import os\nimport subprocess\nimport sys\n\nenv = {**os.environ, 'PYTHONPATH': '..'}\n"
+        "subprocess.run([sys.executable, '../helper.py'], env=env)",
+        write("helper.py"),
+    ),
+    "spawn with another path": (
+        f"import os\n\nos.environ['PYTHONPATH'] = '..'\n{SPAWN.replace('../x.csv', '../../outside/x')}",
+        write("../outside/x"),
+    ),
+    "a Python with later options": (
+        "import subprocess\nimport sys\n\n"
+        "subprocess.run([sys.executable, '-u', '-X', 'utf8', '-I', '../helper.py'])",
+        write("helper.py"),
+    ),
+    "a name with dots": (
+        "import importlib.util as u\n\nspec = u.spec_from_file_location('m', '../lib/my.tool.py')\n"
+        "spec.loader.exec_module(u.module_from_spec(spec))",
+        write("lib/my.tool.py", "y = 2"),
+    ),
+    "fwalk": ("import os\n\n[*os.fwalk('../../outside')]", write("../outside/y")),
+    "a folder's descriptor": (
+        "import os\n\nd = os.open('../../outside', 0)\nos.open('x', 0, dir_fd=d)",
+        write("../outside/x"),
+    ),
+    "an optional import, hidden": (
+        "import sys\n\nsys.path.insert(0, '../.hidden')\ntry:\n    import later\nexcept ImportError:\n    pass",
+        write(".hidden/later.py"),
+    ),
+    "gcc": (
+        "import subprocess\n\ntry:\n    subprocess.run(['gcc', '--version'])\nexcept OSError:\n    pass",
+        write("../outside/x"),
+    ),
+    "an address": (
+        "import socket\n\ns = socket.socket()\ns.settimeout(0.1)\ntry:\n"
+        "    s.connect(('192.0.2.1', 9))\nexcept OSError:\n    pass",
+        lambda folder: None,
+    ),
+    "the kernel's home": (
+        "from pathlib import Path\n\np = Path.home() / 'x'\np.exists() and p.read_text()\np.touch()",
+        write("build/.home/x"),
+    ),
 }  # fmt: skip
+NEVER = {
+    "!cat",
+    "!cat outside",
+    "%%bash",
+    "os.system",
+    "os.popen",
+    "the network",
+    "an address",
+    "gcc",
+}
+NEVER |= {"a Python that notes nothing", "a Python with another path", "spawn with another path"}
+NEVER |= {"a Python with later options", "a folder's descriptor"}
 
 
 @pytest.fixture
@@ -139,8 +237,16 @@ def folder(tmp_path, monkeypatch):
         (project / name).mkdir(parents=True)
     (tmp_path / "outside").mkdir()
     (project / "link").symlink_to(tmp_path / "outside")
-    for name in ("x.csv", ".hidden/x", "link/x", "helper.py", "data/x.csv", "lib/site/pack.py"):
-        (project / name).write_text("1\n", encoding="utf-8")
+    for name in (
+        "x.csv",
+        ".hidden/x",
+        "link/x",
+        "helper.py",
+        "data/x",
+        "lib/my.tool.py",
+        "lib/site/pack.py",
+    ):
+        (project / name).write_text(f"x = {name!r}\n", encoding="utf-8")
     (project / "requirements.lock").write_text("numpy==1\n", encoding="utf-8")
     database(project)
     monkeypatch.chdir(project)
@@ -157,6 +263,9 @@ def now(folder, *arguments):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_change_is_seen_in_whatever_way_a_notebook_reads(folder, way):
     source, change = WAYS[way]
+    if "turned" in way:
+        change(folder)
+        (folder / "begun").touch()
     add(folder, "01-reads", source)
     if "02-other" in source:
         add(folder, "02-other", "1")
@@ -164,16 +273,7 @@ def test_a_change_is_seen_in_whatever_way_a_notebook_reads(folder, way):
     assert now(folder, *only) == "ok"
     for _ in range(3):  # what it writes itself has to come to rest
         rest = now(folder, *only)
-    never = {
-        "!cat",
-        "!cat outside",
-        "%%bash",
-        "os.system",
-        "os.popen",
-        "the network",
-        "a Python that notes nothing",
-    }
-    assert rest == ("ok" if way in never else "cached")
+    assert rest == ("ok" if way in NEVER else "cached")
     change(folder)
     assert now(folder, *only) == "ok"
 
@@ -280,18 +380,14 @@ def test_another_working_directory_sees_as_much(folder, monkeypatch, tmp_path):
 
 
 def test_a_project_below_the_environment(folder, monkeypatch):
-    monkeypatch.setattr(sys, "prefix", str(folder.parent))
     from runner.kernel_start.sitecustomize import Notes
 
-    (folder.parent / "pyvenv.cfg").touch()
-    notes = Notes(folder / "log", folder, "/nowhere")
+    monkeypatch.setattr(sys, "prefix", str(folder.parent))
+    monkeypatch.setattr("site.getsitepackages", lambda: [str(folder.parent / "lib")])
+    notes = Notes(folder / "log", "/nowhere")
     assert notes.place(folder / "x.csv") == str(folder / "x.csv")
-    assert notes.place(folder.parent / "share" / "x") != ""
-    notes = Notes(folder / "log", folder.parent / "outside", "/nowhere")
-    monkeypatch.setattr(sys, "prefix", str(folder))
-    (folder / "pyvenv.cfg").touch()
-    notes = Notes(folder / "log", folder.parent / "outside", "/nowhere")
-    assert notes.place(folder / "share" / "x") == ""
+    assert notes.place(folder.parent / "lib" / "x") == ""
+    assert notes.place(f"{folder.parent}/lib/../x") == str(folder.parent / "x")
 
 
 @pytest.mark.parametrize(

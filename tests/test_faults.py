@@ -48,6 +48,11 @@ FAULTS = {  # name: (the second cell, arguments, state)
         [],
         "cell error",
     ),
+    "no segment": (
+        "raise ImportError('lib.so: failed to map segment from shared object')",
+        ["--memory-limit", "4000"],
+        "out of memory",
+    ),
     "starved": (
         "import ctypes\n\nlibrary = ctypes.CDLL(None)\nlibrary.malloc.restype = ctypes.c_void_p\n"
         "assert not library.malloc(ctypes.c_size_t(8 * 10**9))\nlibrary.abort()",
@@ -242,7 +247,7 @@ def test_an_interrupt_at_any_moment_leaves_no_process(folder, seed, record_prope
     own = psutil.Process(process.pid)
     time.sleep(rng.uniform(0, 4))
     children = own.children(recursive=True)
-    process.send_signal(rng.choice([signal.SIGINT, signal.SIGTERM]))
+    process.send_signal(rng.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP]))
     started = time.monotonic()
     assert process.wait(20) == 130
     record_property("seconds to know", f"{time.monotonic() - started:.2f}")
