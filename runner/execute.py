@@ -96,8 +96,7 @@ class _Attempt:
         return nb
 
     def _entered(self, cell, cell_index) -> None:
-        source = "\n".join(f"    | {line}" for line in cell.source.splitlines())
-        self.cell = f"in cell {cell_index + 1}:\n{source}\n    "
+        self.cell = _words(cell_index, cell.source)
         self.watch.begin_cell()
 
     def _left(self, cell, cell_index, execute_reply) -> None:
@@ -130,6 +129,8 @@ class _Attempt:
         said = f"{name}: {getattr(error, 'evalue', error)}".rstrip(": ")
         executed = self.folder / "executed.ipynb"
         text = executed.read_text(encoding="utf-8") if executed.exists() else ""
+        if getattr(error, "cell_index", None) is not None:  # found by papermill afterwards
+            self.cell = _words(error.cell_index, error.source)
         state = self.watch.verdict or ("cell error" if self.cell else "never run")
         if self.watch.verdict:
             whole = f"{limits.whole:g} s for a whole notebook"
@@ -153,3 +154,9 @@ class _Attempt:
         file = self.folder / "said"
         lines = file.read_text("utf-8", "replace").splitlines() if file.exists() else []
         return "".join(f"\n    it said: {line[:200]}" for line in lines[:3] if line.strip())
+
+
+def _words(place: int, source: str) -> str:
+    """How a failure begins: the cell's number, as a reader counts, and its source."""
+    lines = "\n".join(f"    | {line}" for line in source.splitlines())
+    return f"in cell {place + 1}:\n{lines}\n    "

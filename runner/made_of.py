@@ -142,7 +142,7 @@ def _kernel(name: str) -> dict:
 
     try:
         return KernelSpecManager().get_kernel_spec(name or "python3").to_dict()
-    except NoSuchKernel:
+    except (NoSuchKernel, TypeError):
         return {}
 
 

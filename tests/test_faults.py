@@ -16,7 +16,7 @@ import psutil
 import pytest
 from test_run import add, main, texts
 
-from runner import notebook
+from runner import notebook, run
 from runner.job import Limits
 from runner.processes import Watch
 
@@ -58,6 +58,11 @@ FAULTS = {  # name: (the second cell, arguments, state)
         "assert not library.malloc(ctypes.c_size_t(8 * 10**9))\nlibrary.abort()",
         ["--memory-limit", "4000"],
         "out of memory",
+    ),
+    "leaves, under a limit": (
+        "import os\n\nos._exit(3)",
+        ["--memory-limit", "8000"],
+        "kernel died",
     ),
     "shows": ("for n in range(6000):\n    display(n)", [], "ok"),
     "chatters": ("print('x' * 10**8)", [], "ok"),
@@ -342,3 +347,54 @@ def test_a_run_that_was_stopped_goes_on(folder):
         each.resume()
     assert process.wait(30) == 0
     assert states(folder) == {"01-slow.ipynb": "ok"}
+
+
+def test_a_pipe_in_the_project_stops_nothing(folder):
+    os.mkfifo(folder / "pipe")
+    add(folder, "01-fine", "print(1)")
+    assert main(folder) == 0
+    assert main(folder) == 0
+    assert states(folder) == {"01-fine.ipynb": "cached"}
+
+
+@pytest.mark.parametrize("text", ["[tool", "[tool]\nrunner = 3", "[tool.runner]\naside = 3"])
+def test_settings_that_cannot_be_read_are_a_sentence(folder, capsys, text):
+    add(folder, "01-fine", "print(1)")
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+    assert main(folder) == 2
+    assert "pyproject.toml cannot be read: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ['"kernelspec": null', '"kernelspec": {"name": 5}'])
+def test_an_odd_notebook_does_not_stop_the_others(folder, text):
+    odd = add(folder, "01-odd", "print(1)")
+    nb = json.loads(odd.read_text(encoding="utf-8"))
+    nb["metadata"] = json.loads(f"{{{text}}}")
+    odd.write_text(json.dumps(nb), encoding="utf-8")
+    add(folder, "02-fine", "print(2)")
+    main(folder)
+    assert states(folder)["02-fine.ipynb"] == "ok"
+
+
+@pytest.mark.parametrize("name", ["report.json", "cache.json", "01-fine.ipynb"])
+def test_what_is_no_text_in_build_is_replaced(folder, name):
+    add(folder, "01-fine", "print(1)")
+    assert main(folder) == 0
+    (folder / "build" / name).write_bytes(b"\xff")
+    assert main(folder) == 0
+    assert states(folder)["01-fine.ipynb"] in ("ok", "cached")
+
+
+def test_a_build_that_holds_the_notebooks_is_refused(folder, capsys):
+    path = add(folder, "01-fine", "print(1)")
+    before = path.read_bytes()
+    where = ["--notebooks", str(path.parent), "--build", str(path.parent), "--keep"]
+    assert run.main(where) == 2
+    assert "holds the notebooks themselves; name another." in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_an_error_that_papermill_passes_over_is_named_by_its_own_cell(folder, capsys):
+    add(folder, "01-odd", "get_ipython().run_cell('1 / 0')", "print(2)")
+    assert main(folder) == 1
+    assert "01-odd.ipynb failed (cell error) in cell 1:" in capsys.readouterr().err
