@@ -81,6 +81,11 @@ WAYS = {
         "import sqlite3\n\nsqlite3.connect('file:../t.db?mode=ro', uri=True)",
         database,
     ),
+    "sqlite3, outside": (
+        "import sqlite3\n\nsqlite3.connect('../../outside/t.db').execute('select * from t')",
+        lambda folder: database(folder.parent / "outside"),
+    ),
+    "scandir outside": ("import os\n\n[*os.scandir('../../outside')]", write("../outside/y")),
     "tf.io.read_file": ("import tensorflow as tf\n\ntf.io.read_file('../x.csv')", write("x.csv")),
     "torch.jit.load": (
         "import torch\n\ntry:\n    torch.jit.load('../x.csv')\nexcept Exception:\n    pass",
@@ -249,6 +254,7 @@ def folder(tmp_path, monkeypatch):
         (project / name).write_text(f"x = {name!r}\n", encoding="utf-8")
     (project / "requirements.lock").write_text("numpy==1\n", encoding="utf-8")
     database(project)
+    database(tmp_path / "outside")
     monkeypatch.chdir(project)
     return project
 
