@@ -34,14 +34,14 @@ def place(variables: dict[str, str], nb: NotebookNode) -> dict[str, str]:
 def asked(job: Job, nb: NotebookNode) -> dict[str, str]:
     """{ingredient: mark} of what was asked for, the artefact as it lies there included."""
     cells = [[cell.source, cell.metadata.get("tags")] for cell in notebook.code_cells(nb)]
-    given = [value for value in job.parameters.values() if os.path.exists(str(value))]
+    given = [str(v) for v in job.parameters.values() if os.path.exists(str(v))]
     return {
         "the code of its cells": _hash([nb.metadata.get("kernelspec"), cells]),
         "its own place": os.path.relpath(job.source.resolve(), job.root.resolve()),
         "the choice of its parameters": repr(job.parameters),
         "the limit of its memory": str(job.limits.memory),
         "its artefact": mark(job.output),
-    } | {f"the parameter {value}": mark(value) or _hash(files(Path(value), ())) for value in given}
+    } | {f"the parameter {value}": _hash([mark(value), files(Path(value), ())]) for value in given}
 
 
 @functools.cache

@@ -127,8 +127,8 @@ WAYS = {
     "spawn": (SPAWN.replace("../x.csv", "../../outside/x"), write("../outside/x")),
     "fork": (FORK.replace("../x.csv", "../../outside/x"), write("../outside/x")),
     "a hidden folder": ("open('../.hidden/x').read()", write(".hidden/x")),
-    "behind a link": ("open('../link/x').read()", write("../outside/x")),
-    "behind a link, by a library": (C.replace("../x.csv", "../link/x"), write("../outside/x")),
+    "behind a link": ("open('../link/x').read()", write("../linked/x")),
+    "behind a link, by a library": (C.replace("../x.csv", "../link/x"), write("../linked/x")),
     "outside": ("open('../../outside/x').read()", write("../outside/x")),
     "pathlib": ("import pathlib\n\npathlib.Path('../../outside/x').read_bytes()", write("../outside/x")),
     "r+": ("f = open('../../outside/x', 'r+')\nf.read()", write("../outside/x")),
@@ -241,7 +241,9 @@ def folder(tmp_path, monkeypatch):
     for name in ("notebooks", ".hidden", "data", "lib/site"):
         (project / name).mkdir(parents=True)
     (tmp_path / "outside").mkdir()
-    (project / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "outside" / "x").write_text("1\n", encoding="utf-8")
+    (project / "link").symlink_to(tmp_path / "linked")
     for name in (
         "x.csv",
         ".hidden/x",
