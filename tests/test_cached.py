@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -307,8 +308,6 @@ def test_what_changed_while_it_ran_is_executed_again(folder, name, during):
     """By another process, after it was read: what was read is not what lies there."""
     add(folder, "01-reads", f"text = open('../{name}').read()", "import time\n\ntime.sleep(2)")
     code = f"import os, time; time.sleep(1.6); os.chdir('notebooks')\n{during}"
-    import subprocess
-
     other = subprocess.Popen([sys.executable, "-c", code])
     missing = "remove" in during
     assert main(folder, "--keep") == 0
@@ -318,6 +317,15 @@ def test_what_changed_while_it_ran_is_executed_again(folder, name, during):
         assert main(folder, "--keep") == 1  # executed, and so seen that it is gone
     else:
         assert now(folder) == "ok"
+
+
+def test_what_a_library_read_and_somebody_changed_while_it_ran_is_executed_again(folder):
+    add(folder, "01-reads", C, "import time\n\ntime.sleep(2)")
+    code = "import time; time.sleep(1.6); open('x.csv', 'w').write('3')"
+    other = subprocess.Popen([sys.executable, "-c", code])
+    assert now(folder) == "ok"
+    other.wait()
+    assert [now(folder) for _ in range(2)] == ["ok", "cached"]
 
 
 def test_a_folder_as_a_parameter(folder):
@@ -372,7 +380,9 @@ def test_two_folders_of_notebooks_share_no_artefact(folder):
     for name in ("one", "two"):
         (folder / name / "notebooks").mkdir(parents=True)
         (folder / name / "x").write_text(name, encoding="utf-8")
-        path = add(folder / name, "01-reads", "print(open('../x').read())")
+        add(folder / name, "01-reads", "print(open('../x').read())")
+    for name in ("one", "two"):
+        path = folder / name / "notebooks" / "01-reads.ipynb"
         where = ["--notebooks", str(path.parent), "--build", str(folder / "build")]
         assert run.main(where) == 0
         assert texts(path) == [f"{name}\n"]

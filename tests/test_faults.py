@@ -398,3 +398,11 @@ def test_an_error_that_papermill_passes_over_is_named_by_its_own_cell(folder, ca
     add(folder, "01-odd", "get_ipython().run_cell('1 / 0')", "print(2)")
     assert main(folder) == 1
     assert "01-odd.ipynb failed (cell error) in cell 1:" in capsys.readouterr().err
+
+
+def test_a_new_sweep_leaves_no_points_of_the_last_one(folder):
+    add(folder, "01-fine", "print(seed)", parameters="seed = 0")
+    assert main(folder, "--sweep", "seed=0:2") == 0
+    assert main(folder, "--sweep", "seed=1:3") == 0
+    found = sorted(path.name for path in (folder / "build" / "sweep" / "01-fine").glob("*.ipynb"))
+    assert found == ["seed=1.ipynb", "seed=2.ipynb"]
