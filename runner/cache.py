@@ -27,15 +27,16 @@ class Project:
         return made_of.files(self.root, (*self.aside, *own))
 
 
-def made(job: Job, files: dict[str, str], place: dict[str, str]) -> dict[str, str]:
-    """{ingredient: mark} of all that the artefact of a job depends on, as it is now."""
-    return files | made_of.asked(job, notebook.read(job.source)) | place
+def made(job: Job, files: dict[str, str], place: dict[str, str] | None = None) -> dict[str, str]:
+    """{ingredient: mark} of all that the artefact of a job depends on, as it is now.
 
-
-def here(job: Job) -> dict[str, str]:
-    """The marks of this machine and of the environment that a kernel would get here."""
-    variables = kernel_environment.made(job.home or Path(), job.variables)
-    return made_of.place(variables, notebook.read(job.source))
+    `place` is where its kernel ran; None: this machine, in the environment that it would get here.
+    """
+    nb = notebook.read(job.source)
+    if place is None:
+        variables = kernel_environment.made(job.home or Path(), job.variables)
+        place = made_of.place(variables, nb)
+    return files | made_of.asked(job, nb) | place
 
 
 def entry(job: Job, outcome: Outcome, before: dict[str, str], project: Project) -> dict | None:

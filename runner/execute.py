@@ -57,9 +57,9 @@ class _Attempt:
                 self.home = job.home or self.folder / "home"
                 self.home.mkdir(parents=True, exist_ok=True)
                 self.variables = kernel_environment.made(self.home, job.variables)
-                found["place"] = made_of.place(self.variables, notebook.read(job.source))
-                found["cells"] = len(notebook.code_cells(notebook.read(job.source)))
-                found["cells"] += bool(job.parameters)
+                nb = notebook.read(job.source)
+                found["place"] = made_of.place(self.variables, nb)
+                found["cells"] = len(notebook.code_cells(nb)) + bool(job.parameters)
                 found |= {"state": "ok", "text": notebook.clean(self._executed())}
                 found["seen"] = made_of.read_log(self.log)
             except Exception as error:

@@ -6,6 +6,7 @@ pyproject.toml bounds their versions. `gone()` names what a newer one has taken 
 import importlib
 import inspect
 import re
+from collections.abc import Iterable
 
 # nbval compares; `runner.nbval_plugin` puts a replay and a stricter comparison in its places.
 NAMES = {
@@ -31,17 +32,17 @@ LOST_RACE = re.compile("|".join(map(re.escape, TEXTS["jupyter_client.client"])))
 ASK_EXIT = "ask_exit"
 
 
-def gone() -> list[str]:
-    """A sentence for each name or text that the installed versions no longer have."""
+def gone(modules: Iterable[str] = NAMES) -> list[str]:
+    """A sentence for each name or text of these that the installed versions no longer have."""
     missing = []
-    for module, names in NAMES.items():
-        for name in names:
+    for module in modules:
+        for name in NAMES[module]:
             found = importlib.import_module(module)
             for part in name.split("."):
                 found = getattr(found, part, None)
             if found is None:
                 missing.append(f"{module} has no {name}")
-    for module, texts in TEXTS.items():
+    for module, texts in TEXTS.items() if modules is NAMES else ():
         source = inspect.getsource(importlib.import_module(module))
         missing += [f"{module} no longer says {text!r}" for text in texts if text not in source]
     return [f"{each}: runner/internals.py says what leans on it." for each in missing]

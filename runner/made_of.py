@@ -69,38 +69,40 @@ def files(root: Path, aside: tuple[str, ...]) -> dict[str, str]:
     """{path in the folder `root`: mark} of its files, those behind linked folders too.
 
     Of a Python module only that it is there: whoever imports it names it. Left out are notebooks,
-    hidden files and folders, environments, what Python or the runner itself writes (a folder with
-    a cache.json and a .lock), and what is named in `aside`.
+    hidden files and folders, environments, what Python or the runner itself writes (a folder that
+    it has locked), and what is named in `aside`.
     """
     found, walked = {}, set()
     for folder, folders, inside in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in walked:
+            folders.clear()
+            continue
+        walked.add(real)
         where = os.path.relpath(folder, root).replace(os.sep, "/") + "/"
         where = "" if where == "./" else where
-        real = os.path.realpath(folder)
         folders[:] = [
             name
             for name in sorted(folders)
-            if real not in walked
-            and not (name.startswith(".") or name in NO_FILES)
+            if not (name.startswith(".") or name in NO_FILES)
             and not name.endswith(".egg-info")
             and f"{where}{name}" not in aside
             and not any(os.path.exists(os.path.join(folder, name, e)) for e in ENVIRONMENTS)
             and not os.path.exists(os.path.join(folder, name, notebook.LOCK))
         ]
-        for name in folders if real not in walked else ():
+        for name in folders:
             if os.path.islink(os.path.join(folder, name)):
                 found[f"{where}{name}/"] = os.path.realpath(os.path.join(folder, name))
-        for name in () if real in walked else inside:
+        for name in inside:
             if not (name.startswith(".") or name.endswith(".ipynb") or f"{where}{name}" in aside):
                 path = os.path.join(folder, name)
                 found[f"{where}{name}"] = "a module" if name.endswith(".py") else mark(path)
-        walked.add(real)
     return found
 
 
 def aside(root: Path) -> tuple[str, ...]:
     """The files and folders that pyproject.toml says no notebook reads: [tool.runner] aside."""
-    return tuple(notebook.settings(root).get("aside", ()))
+    return tuple(notebook.settings(root)["aside"])
 
 
 def read_log(log: Path) -> Seen:

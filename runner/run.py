@@ -19,9 +19,7 @@ INTERRUPTED = 130
 def complete(jobs: list[Job], options: argparse.Namespace) -> tuple[int, list[Task]]:
     """Execute what has changed: (exit status, tasks); 0, 1 (one failed) or 130 (interrupted)."""
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    for name in ("SIGTERM", "SIGHUP"):  # the second: its terminal was closed
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    schedule.on_stop(signal.default_int_handler)
     known, status = cache.read(options.build), 0
     project = cache.Project(jobs[0].root, options.build)
     tasks = [_task(job, known, project, options) for job in jobs]
@@ -29,7 +27,7 @@ def complete(jobs: list[Job], options: argparse.Namespace) -> tuple[int, list[Ta
     order = sorted(tasks, key=lambda task: longest.index(task.job))
 
     def began(task: Task) -> None:
-        task.before = cache.made(task.job, project.read(), cache.here(task.job))
+        task.before = cache.made(task.job, project.read())
 
     def ended(task: Task) -> None:
         known.pop(str(task.job.output), None)
@@ -64,7 +62,7 @@ def printed(text: str) -> str:
 def _task(job: Job, known: dict, project: cache.Project, options: argparse.Namespace) -> Task:
     """The job with the reason to execute it, if there is one."""
     kept = known.get(str(job.output))
-    why = cache.why_run(job, kept, cache.made(job, project.files, cache.here(job)))
+    why = cache.why_run(job, kept, cache.made(job, project.files))
     task = Task(job, "asked for" if options.force else why)
     if options.explain:
         said = task.why or "nothing that it was made of has changed"
@@ -78,15 +76,15 @@ def _task(job: Job, known: dict, project: cache.Project, options: argparse.Names
 def _place(tasks: list[Task], options: argparse.Namespace):
     """Where the tasks run: threads of this process, or a Dask cluster."""
     todo = [task.job for task in tasks if task.why]
-    with contextlib.ExitStack() as stack:
-        if todo and options.scheduler:
-            from runner import dask_cluster
+    if todo and options.scheduler:
+        from runner import dask_cluster
 
-            place = dask_cluster.connected(options.scheduler, todo, options.lock)
-            yield stack.enter_context(place)
-        else:
-            slots = options.workers or os.cpu_count() or 1
-            yield schedule.Place(stack.enter_context(ThreadPoolExecutor(slots)), slots)
+        with dask_cluster.connected(options.scheduler, todo, options.lock) as place:
+            yield place
+    else:
+        slots = options.workers or os.cpu_count() or 1
+        with ThreadPoolExecutor(slots) as threads:
+            yield schedule.Place(threads, slots)
 
 
 def take_over(tasks: list[Task], show: bool) -> int:

@@ -54,6 +54,13 @@ def execute_all(tasks: list[Task], build: Path, place: Place, began: Callable, e
         raise
 
 
+def on_stop(action: Callable | signal.Handlers) -> None:
+    """Do this where the run is told to end, or its terminal is closed."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), action)
+
+
 def become(task: Task, outcome: Outcome) -> None:
     """Note how a task stands now, and show it."""
     task.outcome = outcome
@@ -68,9 +75,8 @@ def give_up(tasks: list[Task], why: str) -> None:
 
 def _stop(at_work: dict[Future, Task], kill: Callable[[], object]) -> None:
     """Kill all kernels, and note what is left of their notebooks."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    on_stop(signal.SIG_IGN)
     deadline = time.monotonic() + 10  # a cluster without workers ends none
     while not all(map(Future.done, at_work)) and time.monotonic() < deadline:
         kill()
