@@ -27,13 +27,14 @@ empty :=
 space := $(empty) $(empty)
 GRID = $(filter-out ONLY=% DATA=% PARAMS=% SCHEDULER=% WORKERS=% FORCE=% EXPLAIN=% LIMITS=% PYTHON=% TORCH_INDEX=%,$(subst \$(space),_,$(MAKEOVERRIDES)))
 NBVAL := --nbval --nbval-artefacts build
+PAGES := README.md data/README.md docs
 
 run-all: $(READY) ## Execute what has changed with papermill, and regenerate the outputs (FORCE=1: all)
 	@$(RUN)
 
 check: $(READY) ## Execute what has changed into build/, and compare it with the committed outputs
 	@$(RUN) --keep
-	@$(PY) -m pytest -q $(NBVAL) $(if $(ONLY),$(wildcard notebooks/$(ONLY)*.ipynb),notebooks)
+	@$(PY) -m pytest -q $(NBVAL) $(if $(ONLY),$(wildcard notebooks/$(ONLY)*.ipynb),notebooks $(PAGES))
 
 accept: $(READY) ## Show how the outputs differ from the committed ones, and replace these
 	@$(RUN) --differences
@@ -44,7 +45,7 @@ sweep: $(READY) ## One notebook over a grid of parameters: make sweep ONLY=05 se
 test: $(READY) ## Lint, unit tests, and every committed output against one execution
 	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check .
 	@$(RUN) --keep
-	@$(PY) -m pytest $(NBVAL) -n auto --dist loadscope tests notebooks
+	@$(PY) -m pytest $(NBVAL) -n auto --dist loadscope tests notebooks $(PAGES)
 
 portable: $(READY) ## Execute all under other code paths: what moves, by how much of its tolerance (4 minutes)
 	@$(PY) -m runner.noise_audit $(if $(ONLY),--only '$(ONLY)') $(if $(FORCE),--force) $(if $(SETS),--sets $(SETS))

@@ -5,24 +5,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
-from runner import compare, notebook
+from runner import compare, notebook, quotations
 from runner.notebook import UsageError
 
 
 def accept(executed: Path, committed: Path, show: bool = False) -> None:
-    """Take the outputs of the file `executed` over into `committed`, which keeps its prose.
+    """Take the outputs of the file `executed` over into `committed`, and what its prose quotes.
 
     Where all agree within the tolerance, and the file is in its clean form, not a byte changes.
-    Which cells' outputs are replaced by others is printed, with `show` also how they differ. Raises
-    UsageError, one sentence, where the two are not of the same source, or where an output is none
-    to keep: a new warning, a path of this machine.
+    Which cells' outputs are replaced by others is printed, and each sentence that changes, with
+    `show` also how outputs differ. Raises UsageError, one sentence, where the two are not of the
+    same source, where an output is none to keep (a new warning, a path of this machine), or where
+    a quotation has no value to take over.
     """
+    old, new = notebook.load(committed), notebook.load(executed)
     before = committed.read_text(encoding="utf-8")
-    old, new = (nbformat.read(path, as_version=4) for path in (committed, executed))
-    other, others = notebook.clean(old) != before, []
+    other, others = notebook.text(old, committed) != before, []
     for cell, ran, changed in compare.side_by_side(old, new, executed):
         fit_to_keep(cell, ran)
         found = compare.refused(changed)
@@ -32,13 +32,31 @@ def accept(executed: Path, committed: Path, show: bool = False) -> None:
         other |= bool(found) or cell.execution_count != ran.execution_count
         other |= _described(cell) != _described(ran)
         cell.execution_count, cell.outputs = ran.execution_count, ran.outputs
-    if other:
+    said = _requote(old, new)
+    if other or said:
         old.metadata.setdefault("language_info", new.metadata.get("language_info", {}))
-        notebook.write(notebook.clean(old), committed)
+        notebook.write(notebook.text(old, committed), committed)
     elif show:
         print(f"{committed.name}: nothing differs beyond the tolerance")
+    for sentence in said:
+        print(f"{committed.name}: {sentence} It does now.")
     if others:
         print(f"{committed.name}: the outputs of {', '.join(others)} were replaced by others.")
+
+
+def _requote(committed: NotebookNode, executed: NotebookNode) -> list[str]:
+    """Write the values of this run into the prose; the sentence of each that was another."""
+    said, found, cells = [], quotations.values(executed), {}
+    for placed in quotations.plan(committed):
+        cells.setdefault(id(placed.cell), (placed.cell, []))[1].append(placed)
+    for cell, own in cells.values():
+        answers = [found.get(placed.key) for placed in own]
+        cell.source, faults = quotations.rewritten(cell.source, answers)
+        left = quotations.rewritten(cell.source, answers)[1]
+        if left:
+            raise UsageError(f"cell {cell.get('id')!r}, {left[0]} Mend that first.")
+        said += faults
+    return said
 
 
 def fit_to_keep(committed: NotebookNode, executed: NotebookNode) -> None:

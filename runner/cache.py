@@ -57,16 +57,21 @@ def entry(job: Job, outcome: Outcome, before: dict[str, str], project: Project) 
     return kept | {"seconds": round(outcome.seconds, 1), "cells": outcome.cells}
 
 
-def why_run(job: Job, known: dict | None, now: dict[str, str]) -> str:
+def why_run(
+    job: Job, known: dict | None, now: dict[str, str], besides: tuple[str, ...] = ()
+) -> str:
     """Why a job must be executed though there is an entry of it; "" where it need not.
 
-    `now` is what `made` says.
+    `now` is what `made` says; ingredients in `besides` are no reason, and new cells of prose
+    among the others are none.
     """
     if known is None:
         return "it has not been executed before, or what it read cannot be known"
     seen = made_of.now(Seen(**known["seen"]))
     now, was = now | {f"seen: {n}": found for n, found in seen.items()}, known["made of"]
-    names = sorted(n for n in now | was if now.get(n) != was.get(n))
+    order = now.get(made_of.ORDER, "").split(), was.get(made_of.ORDER, "").split()
+    besides += (made_of.ORDER,) * notebook.follows(*order)
+    names = sorted(n for n in now | was if now.get(n) != was.get(n) and n not in besides)
     names = dict.fromkeys(_shown(n, job.root) for n in names)
     return f"{', '.join(names)} has changed" if names else ""
 

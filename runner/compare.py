@@ -2,25 +2,29 @@
 
 import json
 import re
+import sys
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from itertools import zip_longest
 from math import inf, isfinite
 from pathlib import Path
 
 from nbformat import NotebookNode
-from PIL import Image
+from PIL import Image, ImageChops
 
 from runner import notebook
 from runner.notebook import UsageError
 
 # A number that stands by itself: not part of a word, of a colour such as #0072B2, or of 1.2.3.
-NUMBER = re.compile(r"(?<![\w.#])[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w])(?!\.\d)")
-
+# The point of "in 2025." ends a sentence.
+NUMBER = re.compile(r"(?<![\w.#])[-+−]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?(?!\w)(?!\.\d)")
 
 IGNORED = {"NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP", "PYTEST_VALIDATE_IGNORE_OUTPUT"}  # nbval's marks
-TOLERANCE = {"rtol": 5e-4, "atol": 1e-9, "counts": 0, "rms": 0.01}
+TOLERANCE = {"rtol": 5e-5, "atol": 0, "counts": 0, "rms": 0.05}
+MOST = {"rtol": 0.5, "rms": 0.5}  # more than that would let almost anything
+TILE = 8  # pixels: smaller than a letter
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,19 @@ def tolerance(root: Path, cell: NotebookNode) -> dict[str, float]:
 
     |got − expected| <= atol + rtol · |expected| for numbers with a decimal point or exponent, and
     <= counts for two integers. `rms` is for pictures: the root mean square of the differences of
-    their pixels, from 0 (the same) to 1 (black for white). Raises UsageError for what is no number.
+    their pixels, from 0 (the same) to 1 (black for white), in the tile of 8 × 8 where it is the
+    largest. Raises UsageError for what is no number, or would let almost anything.
     """
     own = TOLERANCE | notebook.settings(root)
     own |= dict(tag.split("=", 1) for tag in cell.metadata.get("tags", []) if "=" in tag)
     try:
-        return {name: float(own[name]) for name in TOLERANCE}
+        found = {name: float(own[name]) for name in TOLERANCE}
+        for name, most in found.items():
+            if not 0 <= most <= MOST.get(name, sys.float_info.max):
+                raise ValueError(f"{name}={own[name]} is no number from 0 to {MOST.get(name)}")
     except (TypeError, ValueError) as error:
         raise UsageError(f"A tolerance of cell {cell.get('id')!r}: {error}.") from None
+    return found
 
 
 def differences(
@@ -89,10 +98,16 @@ def flat(outputs: Sequence[dict]) -> list[tuple[str, str]]:
             flat.append(("error", f"{output.ename}: {output.evalue}"))
         elif notebook.WIDGET not in output.data:
             for mime, content in sorted(output.data.items()):
-                if not isinstance(content, str):
-                    content = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
-                flat.append((mime, content))
+                flat.append((mime, _text(content)))
+                if about := output.get("metadata", {}).get(mime):  # alt text, width
+                    flat.append((f"{mime}, its metadata", _text(about)))
     return flat
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
 
 
 def _texts(old: str, new: str, tolerance: Mapping[str, float]) -> Iterator[Difference]:
@@ -113,40 +128,49 @@ def _texts(old: str, new: str, tolerance: Mapping[str, float]) -> Iterator[Diffe
 def _numbers(old: str, new: str, tolerance: Mapping[str, float]) -> tuple[float, float]:
     """(share, away) of two numbers that are written differently."""
     wanted, got = (float(text.replace("−", "-")) for text in (old, new))
+    if not (isfinite(wanted) and isfinite(got)):
+        return inf, inf
     away, most = abs(got - wanted), tolerance["atol"] + tolerance["rtol"] * abs(wanted)
     if not re.search(r"[.eE]", old + new):
         most = tolerance["counts"]
-    share = away / most if most and isfinite(away) else inf
-    return share, away / abs(wanted) if wanted and isfinite(away) else inf
+    return away / most if most else inf, away / abs(wanted) if wanted else inf
 
 
 def _pictures(old: str, new: str, limit: float, stem: str) -> Iterator[Difference]:
     """How two pictures (base64) differ."""
     if old == new:
         return
-    from matplotlib.testing.compare import compare_images
-
-    files = [Path(f"{stem}-{name}.png") for name in ("expected", "actual")]
-    files[0].parent.mkdir(parents=True, exist_ok=True)
-    for file, text in zip(files, (old, new), strict=True):
-        file.write_bytes(b64decode(text))
+    both = dict(zip(("expected", "actual"), (old, new), strict=True))
     try:
-        blank = all(low == high for low, high in Image.open(files[1]).convert("RGB").getextrema())
-        found = compare_images(*map(str, files), tol=0, in_decorator=True)
-    except Exception as error:  # of Pillow, which has many, or two sizes
-        yield Difference(inf, inf, f"{files[0]} and {files[1]} cannot be compared ({error})")
+        was, now = (Image.open(BytesIO(b64decode(text))).convert("RGB") for text in both.values())
+    except Exception as error:  # of Pillow, which has many
+        yield Difference(inf, inf, f"a picture cannot be read ({error})")
         return
-    away = found["rms"] / 255 if found else 0.0
-    said = f"{files[0]} and {files[1]} differ by {away:.3f} (RMS; {limit:g} is let)"
-    if away > limit and not blank:
-        yield Difference(away / limit if limit else inf, away, f"{said}, as {found['diff']} shows")
-        return
-    for file in [*files, *([Path(found["diff"])] if found else [])]:
-        file.unlink()
-    if blank:
+    if was.size != now.size:
+        yield Difference(inf, inf, f"a picture was {was.size} pixels large and is {now.size}")
+    elif all(low == high for low, high in now.getextrema()):
         yield Difference(inf, inf, "a picture is blank")
-    elif away:
-        yield Difference(away / limit, away, f"a picture differs by {away:.4f} (RMS)")
+    elif away := _worst_tile(was, now):
+        share = away / limit if limit else inf
+        said = f"a picture differs by {away:.3f} (RMS of its worst tile; {limit:g} is let)"
+        if share > 1:
+            said += f", as {stem}-difference.png shows, beside -expected and -actual"
+            Path(stem).parent.mkdir(parents=True, exist_ok=True)
+            for name, text in both.items():
+                Path(f"{stem}-{name}.png").write_bytes(b64decode(text))
+            ImageChops.invert(ImageChops.difference(was, now)).save(f"{stem}-difference.png")
+        yield Difference(share, away, said)
+
+
+def _worst_tile(was: Image.Image, now: Image.Image) -> float:
+    """The RMS, over pixels and colours, of the tile in which two pictures differ the most."""
+    import numpy as np
+
+    squares = ((np.asarray(was, float) - np.asarray(now, float)) / 255) ** 2
+    high, wide = (-(-side // TILE) for side in squares.shape[:2])
+    padded = np.zeros((high * TILE, wide * TILE, 3))
+    padded[: squares.shape[0], : squares.shape[1]] = squares
+    return float(padded.reshape(high, TILE, wide, TILE, 3).mean(axis=(1, 3, 4)).max() ** 0.5)
 
 
 def side_by_side(
@@ -178,7 +202,7 @@ def ignored(cell: NotebookNode) -> bool:
 
 def same_source(committed: NotebookNode, executed: NotebookNode) -> None:
     """Raise UsageError where `executed` is not `committed`, run from top to bottom as it stands."""
-    if any("injected-parameters" in cell.metadata.get("tags", []) for cell in executed.cells):
+    if any(map(notebook.injected, executed.cells)):
         raise UsageError("it was executed with other parameters; run make run-all without them")
     old, new = notebook.code_cells(committed), notebook.code_cells(executed)
     if [cell.source for cell in old] != [cell.source for cell in new]:
@@ -186,3 +210,12 @@ def same_source(committed: NotebookNode, executed: NotebookNode) -> None:
     for number, cell in enumerate(new, start=1):
         if cell.execution_count != number:
             raise UsageError(f"cell {cell.id!r} was not executed in its turn; run make run-all")
+    was, now = notebook.order(executed, committed), notebook.order(committed)
+    if not notebook.follows(now, was):
+        gone = ", ".join(sorted({*was} - {*now})) or "it has them in another order"
+        said = f"it had cells that the committed notebook lacks ({gone})"
+        raise UsageError(f"when it was executed, {said}; run make run-all if that is meant")
+    for key, name in (("kernelspec", "kernel"), ("language_info", "language")):
+        was, now = (nb.metadata.get(key, {}).get("name") for nb in (committed, executed))
+        if was and was != now:
+            raise UsageError(f"its {name} was {now!r}, and is {was!r} in the committed notebook")

@@ -1,5 +1,6 @@
 """Execute one notebook with papermill, in a kernel of its own, and say how it went."""
 
+import queue
 import re
 import shutil
 import subprocess
@@ -7,7 +8,9 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import internals, kernel_environment, made_of, notebook
+import nbformat
+
+from runner import internals, kernel_environment, made_of, notebook, quotations
 from runner.job import Job, Outcome
 from runner.processes import Watch
 
@@ -47,6 +50,7 @@ class _Attempt:
     folder: Path
     cell: str = ""
     done: int = 0
+    ran: int = 0  # of the notebook's own cells: parameters that papermill adds are none
     processes: list[subprocess.Popen] = field(default_factory=list)
 
     def outcome(self) -> Outcome:
@@ -59,6 +63,7 @@ class _Attempt:
                 self.variables = kernel_environment.made(self.home, job.variables)
                 nb = notebook.read(job.source)
                 found["place"] = made_of.place(self.variables, nb)
+                self.plan, self.answers = quotations.plan(nb), {}
                 found["cells"] = len(notebook.code_cells(nb)) + bool(job.parameters)
                 found |= {"state": "ok", "text": notebook.clean(self._executed())}
                 found["seen"] = made_of.read_log(self.log)
@@ -71,7 +76,10 @@ class _Attempt:
         from nbclient.exceptions import CellExecutionError
 
         source = self.folder / "source.ipynb"  # not every name is one that papermill can write
-        shutil.copyfile(self.job.source, source)
+        if self.job.source.suffix == ".md":
+            nbformat.write(notebook.load(self.job.source), source)
+        else:
+            shutil.copyfile(self.job.source, source)
         nb = papermill.execute_notebook(
             str(source),
             str(self.folder / "executed.ipynb"),
@@ -93,17 +101,41 @@ class _Attempt:
                 if shown.output_type == "error":  # papermill lets a SystemExit pass, for one
                     self._entered(cell, place)
                     raise CellExecutionError("", shown.ename, shown.evalue)
-        return nb
+        return quotations.keep(nb, self.answers, self.job.parameters)
 
     def _entered(self, cell, cell_index) -> None:
         self.cell = _words(cell_index, cell.source)
         self.watch.begin_cell()
 
-    def _left(self, cell, cell_index, execute_reply) -> None:
+    async def _left(self, cell, cell_index, execute_reply) -> None:
         content = execute_reply["content"]
         self.done += content["status"] == "ok"
         if any(each.get("source") == internals.ASK_EXIT for each in content.get("payload", [])):
             raise Exited("exit() or quit() ended its kernel; the cells below would not run")
+        self.ran += not notebook.injected(cell)
+        for placed in self.plan if content["status"] == "ok" else []:
+            if placed.after == self.ran and not quotations.unfit(placed.quotation):
+                quoted = placed.quotation
+                self.cell = f"in “{quoted.words}”:\n    | {quoted.expression}\n    "
+                self.watch.begin_cell()
+                self.answers[placed.key] = await self._answer(quoted.expression)
+
+    async def _answer(self, expression: str) -> dict:
+        """What the kernel says of an expression that prose quotes; no cell is executed for it."""
+        from nbclient.exceptions import DeadKernelError
+
+        own = {"quoted": quotations.request(expression)}
+        asked = self.client.execute("", silent=True, allow_stdin=False, user_expressions=own)
+        while True:
+            try:
+                reply = await self.client.get_shell_msg(timeout=1)
+            except queue.Empty:
+                if self.watch.verdict or self.processes[-1].poll() is not None:
+                    raise DeadKernelError("Kernel died") from None
+                continue
+            if reply["parent_header"].get("msg_id") == asked:
+                found = reply["content"].get("user_expressions", {})
+                return quotations.answer(found.get("quoted", {}))
 
     def _manager(self) -> type:
         """A class of kernel managers that start kernels in this attempt's environment."""
@@ -119,6 +151,10 @@ class _Attempt:
                 with open(attempt.folder / "said", "ab") as said:
                     await super().start_kernel(**options, env=own, stdout=said, stderr=said)
                 attempt.processes.append(self.provisioner.process)
+
+            def client(self, **options):
+                attempt.client = super().client(**options)
+                return attempt.client
 
         return OwnKernelManager
 

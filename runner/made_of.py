@@ -12,11 +12,12 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from runner import kernel_environment, notebook
+from runner import kernel_environment, notebook, quotations
 from runner.job import Job, Seen
 from runner.kernel_start.sitecustomize import mark, names
 
 RUNNER = Path(__file__).parent
+ORDER = "the order of its cells"
 ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
 NO_FILES = ("__pycache__", "site-packages", "node_modules")
 
@@ -37,6 +38,8 @@ def asked(job: Job, nb: NotebookNode) -> dict[str, str]:
     given = [str(v) for v in job.parameters.values() if os.path.exists(str(v))]
     return {
         "the code of its cells": _hash([nb.metadata.get("kernelspec"), cells]),
+        "what its prose quotes": _hash([placed.key for placed in quotations.plan(nb)]),
+        ORDER: " ".join(notebook.order(nb)),
         "its own place": os.path.relpath(job.source.resolve(), job.root.resolve()),
         "the choice of its parameters": repr(job.parameters),
         "the limit of its memory": str(job.limits.memory),

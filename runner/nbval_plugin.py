@@ -5,14 +5,15 @@ tolerance, pictures as pictures, and no cell that was never executed. With `--nb
 nothing is executed: each notebook's outputs are those of the file of the same name in build/.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbval import plugin as nbval
+from nbval.kernel import RunningKernel
 
-from runner import compare, internals, notebook
+from runner import compare, internals, notebook, prose, quotations
 
 SHARE, AWAY = "share of the tolerance", "size of the difference"
 ROUNDING = 0.05  # relative, or the RMS of a picture: more than that no rounding explains
@@ -31,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
         nbval.IPyNbFile.setup = _setup
         if not hasattr(config, "workerinput"):  # xdist's workers are part of this run
             _hold(config, Path(config.option.nbval_artefacts))
+    nbval.IPyNbFile.collect = _collect
     nbval.IPyNbCell.runtest = _runtest
     nbval.IPyNbCell.compare_outputs = _compare_outputs
 
@@ -97,7 +99,8 @@ class Replay:
 
 
 def _setup(self: nbval.IPyNbFile) -> None:
-    path = Path(self.config.option.nbval_artefacts) / self.path.name
+    build = Path(self.config.option.nbval_artefacts)
+    path = notebook.artefact(self.path, build, self.config.rootpath)
     if not path.exists():
         raise self.CollectError(f"{path} is not there: {self.path.name} was not executed")
     executed = nbformat.read(path, as_version=4)
@@ -106,6 +109,7 @@ def _setup(self: nbval.IPyNbFile) -> None:
     except notebook.UsageError as error:
         raise self.CollectError(f"{path}: {error}") from None
     self.kernel = Replay(notebook.code_cells(executed))
+    self.answers = quotations.values(executed)
     self.setup_sanitize_files()
 
 
@@ -115,6 +119,97 @@ def _places(file: nbval.IPyNbFile) -> dict[int, int]:
         cells = notebook.code_cells(file.nb)
         file.places = {id(cell): place for place, cell in enumerate(cells, start=1)}
     return file.places
+
+
+_nbval_collect = nbval.IPyNbFile.collect
+
+
+def _collect(self: nbval.IPyNbFile) -> Iterator[pytest.Item]:
+    """The cells, and behind each the sentences whose quotations are evaluated there."""
+    cells = list(_nbval_collect(self))
+    places = _places(self)
+    quoted = quotations.plan(self.nb)
+    yield from _sentences(self, quoted, 0)
+    for item in cells:
+        yield item
+        if place := places.get(id(item.cell)):
+            yield from _sentences(self, quoted, place)
+    root = self.config.rootpath
+    if self.path in notebook.pages(root, "finished"):
+        yield Numbers.from_parent(self, name="numbers without an expression")
+
+
+def _sentences(file: nbval.IPyNbFile, quoted: list, place: int) -> Iterator[pytest.Item]:
+    for placed in quoted:
+        if placed.after == place:
+            quoted_text = placed.quotation.expression[:40]
+            name = f"{placed.cell.get('id')}, “{placed.quotation.words}” ({quoted_text})"
+            yield Sentence.from_parent(file, name=name, placed=placed)
+
+
+class Sentence(pytest.Item):
+    """A sentence that quotes a value: red where it does not say what its expression yields."""
+
+    def __init__(self, name: str, parent: nbval.IPyNbFile, placed: quotations.Placed):
+        super().__init__(name, parent)
+        self.placed = placed
+
+    def runtest(self) -> None:
+        quotation, found = self.placed.quotation, None
+        if hasattr(self.parent, "answers"):
+            found = self.parent.answers.get(self.placed.key)
+        elif self.placed.after and not quotations.unfit(quotation):
+            found = _asked(self.parent.kernel, quotation.expression)
+        if said := quotations.fault(quotation, found):
+            pytest.fail(f"{self.path.name}, cell {self.placed.cell.get('id')}: {said}", False)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, self.name
+
+
+def _asked(kernel: RunningKernel, expression: str) -> dict:
+    """What a kernel that nbval has started says of an expression."""
+    own = {"quoted": quotations.request(expression)}
+    asked = kernel.kc.execute("", silent=True, allow_stdin=False, user_expressions=own)
+    while True:
+        reply = kernel.get_message("shell", timeout=60)
+        if reply["parent_header"].get("msg_id") == asked:
+            return quotations.answer(reply["content"].get("user_expressions", {}).get("quoted", {}))
+
+
+class Page(nbval.IPyNbFile):
+    """A Markdown page whose prose quotes values; its hidden code has been executed already."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        self.nb = notebook.load(self.path)
+        for placed in quotations.plan(self.nb):
+            yield from _sentences(self, [placed], placed.after)
+        if self.path in notebook.pages(self.config.rootpath, "finished"):
+            yield Numbers.from_parent(self, name="numbers without an expression")
+
+    def setup(self) -> None:
+        if not self.config.option.nbval_artefacts:
+            pytest.skip("a page is compared with its artefact: --nbval-artefacts")
+        _setup(self)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Page | None:
+    root, option = parent.config.rootpath, parent.config.option
+    if option.nbval and file_path.suffix == ".md" and file_path in notebook.pages(root):
+        return Page.from_parent(parent, path=file_path)
+    return None
+
+
+class Numbers(pytest.Item):
+    """Of a finished page or notebook: each number in its prose is computed, or of a known kind."""
+
+    def runtest(self) -> None:
+        left = prose.unquoted(self.parent.nb, self.path, self.config.rootpath, self.parent.answers)
+        if left:
+            pytest.fail("\n".join(left), False)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, self.name
 
 
 _nbval_runtest = nbval.IPyNbCell.runtest

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import tomllib
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from nbformat import NotebookNode
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LOCK = ".runner.lock"
+LISTS = ("aside", "pages", "finished")  # of files, as patterns
+HIDDEN = re.compile(r"^<!--run\n(.*?)^-->", re.DOTALL | re.MULTILINE)
 
 
 class UsageError(Exception):
@@ -67,19 +70,56 @@ def literal(text: str, *otherwise: object) -> object:
 
 
 def read(path: Path) -> NotebookNode:
-    """A notebook; an empty one where the file is none: to execute it says why."""
+    """A notebook, or a page as one; an empty one where it is none: to execute it says why."""
     try:
-        nb = nbformat.read(path, as_version=4)
+        nb = load(path)
         code_cells(nb)
         return nb
     except Exception:
         return nbformat.v4.new_notebook()
 
 
+def load(path: Path) -> NotebookNode:
+    """The notebook in a file. A Markdown page is one of its whole text, and of its hidden code.
+
+    Code is hidden in a comment that begins with a line `<!--run`.
+    """
+    if path.suffix != ".md":
+        return nbformat.read(path, as_version=4)
+    text = path.read_text(encoding="utf-8")
+    cells = [nbformat.v4.new_markdown_cell(text, id="page")]
+    for number, code in enumerate(HIDDEN.findall(text), start=1):
+        cells.append(nbformat.v4.new_code_cell(code, id=f"run-{number}"))
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def text(nb: NotebookNode, path: Path) -> str:
+    """What a file says that holds this notebook."""
+    return nb.cells[0].source if path.suffix == ".md" else clean(nb)
+
+
 def code_cells(nb: NotebookNode) -> list[NotebookNode]:
     """The cells of `nb` that are executed, in order; a blank one or a tag skip-execution is not."""
     code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]
     return [cell for cell in code if "skip-execution" not in cell.metadata.get("tags", [])]
+
+
+def order(nb: NotebookNode, like: NotebookNode | None = None) -> list[str]:
+    """What its cells are called, in their order; by their kind alone where `like` has no ids."""
+    ids = all("id" in cell for cell in (like or nb).cells)  # before nbformat 4.5 there are none
+    return [cell.id if ids else cell.cell_type for cell in nb.cells]
+
+
+def follows(order: list[str], before: list[str]) -> bool:
+    """Whether an order of cells is the one `before`, at most with others added to it."""
+    rest = iter(order)
+    return all(name in rest for name in before)
+
+
+def injected(cell: NotebookNode) -> bool:
+    """Whether papermill has added this cell, for parameters of one's own."""
+    return "injected-parameters" in cell.metadata.get("tags", [])
 
 
 def clean(nb: NotebookNode) -> str:
@@ -143,9 +183,23 @@ def settings(root: Path) -> dict:
     try:
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         found = tomllib.loads(text).get("tool", {}).get("runner", {})
-        return found | {"aside": [*map(str, found.get("aside", []))]}
+        return found | {name: [*map(str, found.get(name, []))] for name in LISTS}
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{file} cannot be read: {error}.") from None
+
+
+def artefact(source: Path, build: Path, root: Path) -> Path:
+    """Where the artefact of a notebook goes, or of a page of the project `root`."""
+    if source.suffix != ".md":
+        return build / f"{source.stem}.ipynb"
+    name = "-".join(source.relative_to(root).with_suffix("").parts)
+    return build / "pages" / f"{name}.ipynb"
+
+
+def pages(root: Path, which: str = "pages") -> list[Path]:
+    """The files that [tool.runner] of a project lists as `pages` (or as `finished`), in order."""
+    patterns = settings(root)[which]
+    return sorted(path for pattern in patterns for path in root.glob(pattern) if path.is_file())
 
 
 def locked(build: Path) -> AcquireReturnProxy:

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from urllib.parse import quote
 
-from runner import notebook, sweep
+from runner import notebook, quotations, sweep
 from runner.job import Job, Limits
 from runner.notebook import UsageError
 
@@ -65,13 +65,30 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
         values = given | {name: notebook.literal(text) for name, text in point.items()}
         for path in paths:
             parameters = notebook.parameters(values, own[path])
-            output = options.build / f"{path.stem}.ipynb"
+            output = notebook.artefact(path, options.build, place[0])
             if point:
                 name = ",".join(f"{key}={text}" for key, text in point.items())
                 output = sweep.folder(options.build, path) / f"{quote(name, safe='=,')}.ipynb"
             if output.resolve() == path.resolve():
                 raise UsageError(f"{options.build}/ holds the notebooks themselves; name another.")
             jobs.append(Job(path.resolve(), output, parameters, *place))
+    return jobs
+
+
+def pages_of(options: argparse.Namespace) -> list[Job]:
+    """The project's Markdown pages that quote values, as jobs; where all notebooks are asked for.
+
+    They may quote what the notebooks show, and come after them.
+    """
+    if options.only or options.params or options.data or options.sweep is not None:
+        return []
+    root, jobs = project(options.notebooks), []
+    for path in notebook.pages(root):
+        if quotations.find(path.read_text(encoding="utf-8")):
+            output = notebook.artefact(path, options.build, root)
+            home = options.build.resolve() / ".home"
+            limits = Limits(options.cell_limit, options.whole_limit, options.memory_limit)
+            jobs.append(Job(path.resolve(), output, {}, root, home, typed(options.env), limits))
     return jobs
 
 

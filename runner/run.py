@@ -6,9 +6,10 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from runner import accept, cache, notebook, report, request, schedule, sweep
+from runner import accept, cache, made_of, notebook, report, request, schedule, sweep
 from runner.job import Job, Outcome, Task
 from runner.notebook import UsageError
 from runner.report import printable
@@ -16,8 +17,13 @@ from runner.report import printable
 INTERRUPTED = 130
 
 
-def complete(jobs: list[Job], options: argparse.Namespace) -> tuple[int, list[Task]]:
-    """Execute what has changed: (exit status, tasks); 0, 1 (one failed) or 130 (interrupted)."""
+def complete(
+    jobs: list[Job], options: argparse.Namespace, before: Sequence[Task] = ()
+) -> tuple[int, list[Task]]:
+    """Execute what has changed: (exit status, tasks); 0, 1 (one failed) or 130 (interrupted).
+
+    The report is of the tasks that ran `before`, too.
+    """
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     schedule.on_stop(signal.default_int_handler)
     known, status = cache.read(options.build), 0
@@ -46,7 +52,7 @@ def complete(jobs: list[Job], options: argparse.Namespace) -> tuple[int, list[Ta
         raise
     finally:
         cache.write(known, options.build)
-        report.write(tasks, options.build)
+        report.write([*before, *tasks], options.build)
     bad = [task for task in tasks if not task.outcome.good]
     for task in bad if status == 0 else []:
         name, how = printable(task.job.output.stem), task.outcome
@@ -62,7 +68,8 @@ def printed(text: str) -> str:
 def _task(job: Job, known: dict, project: cache.Project, options: argparse.Namespace) -> Task:
     """The job with the reason to execute it, if there is one."""
     kept = known.get(str(job.output))
-    why = cache.why_run(job, kept, cache.made(job, project.files))
+    besides = (made_of.ORDER,) if options.keep else ()  # comparing says that it has changed
+    why = cache.why_run(job, kept, cache.made(job, project.files), besides)
     task = Task(job, "asked for" if options.force else why)
     if options.explain:
         said = task.why or "nothing that it was made of has changed"
@@ -109,6 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = request.parser().parse_args(arguments)
     try:
         jobs = request.jobs_of(options)
+        pages = request.pages_of(options)
         with notebook.locked(options.build):
             status, tasks = complete(jobs, options)
             if options.sweep and status != INTERRUPTED:
@@ -117,6 +125,10 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"Parameters were given, so the results stay in {options.build}/.")
             elif status == 0 and not options.keep:
                 status = take_over(tasks, options.differences)
+            if pages and status == 0:
+                status, quoting = complete(pages, options, tasks)
+                if status == 0 and not options.keep:
+                    status = take_over(quoting, options.differences)
         return status
     except UsageError as error:
         print(printed(str(error)), file=sys.stderr)

@@ -9,7 +9,7 @@ import pytest
 from test_faults import states
 from test_run import add, main, texts
 
-from runner import notebook
+from runner import compare, notebook
 
 
 @pytest.fixture
@@ -105,6 +105,25 @@ def test_new_prose_is_never_overwritten_by_a_cached_run(project):
     assert texts(path)[1] == "b\n"
 
 
+def test_a_deleted_cell_of_prose_is_seen_by_check_and_executed_by_run_all(project, capsys):
+    path = project / "notebooks" / "02-b.ipynb"
+    nb = nbformat.read(path, as_version=4)
+    nb.cells += [nbformat.v4.new_markdown_cell(name, id=name) for name in ("one", "two")]
+    path.write_text(notebook.clean(nb), encoding="utf-8")
+    assert main(project, "--force") == 0
+    executed = nbformat.read(project / "build" / "02-b.ipynb", as_version=4)
+    for other in ([0, 1], [0, 2, 1]):
+        now = nbformat.from_dict(nb | {"cells": [nb.cells[n] for n in other]})
+        with pytest.raises(notebook.UsageError, match="cells that the committed notebook lacks"):
+            compare.same_source(now, executed)
+        path.write_text(notebook.clean(now), encoding="utf-8")
+        assert main(project, "--keep") == 0
+        assert states(project)["02-b.ipynb"] == "cached"
+    assert main(project, "--explain") == 0
+    assert "02-b: the order of its cells has changed" in capsys.readouterr().out
+    assert states(project)["02-b.ipynb"] == "ok"
+
+
 def test_parameters_and_force_are(project):
     assert main(project, "--only", "01", "--params", "seed=2") == 0
     assert states(project) == {"01-a.ipynb": "ok"}
@@ -151,13 +170,13 @@ def test_another_python_is_a_reason(project, monkeypatch, capsys):
 
 
 def test_an_output_within_the_tolerance_is_kept_byte_for_byte(project, capsys):
-    path = add(project, "03-c", "print(0.12345)")
+    path = add(project, "03-c", "print(0.1234567)")
     assert main(project) == 0
-    edit(path, "0.12345\\n", "0.12346\\n")  # as another processor might have had it
+    edit(path, "0.1234567\\n", "0.1234568\\n")  # as another processor might have had it
     before = path.read_bytes()
     assert main(project, "--force") == 0
     assert path.read_bytes() == before
-    edit(path, "0.12346\\n", "0.2\\n")
+    edit(path, "0.1234568\\n", "0.2\\n")
     assert main(project, "--differences") == 0
     assert "03-c.ipynb, cell cell-0: stdout: line 1 was '0.2\\n'" in capsys.readouterr().out
-    assert texts(path) == ["0.12345\n"]
+    assert texts(path) == ["0.1234567\n"]

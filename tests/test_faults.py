@@ -272,7 +272,8 @@ def test_what_a_kernel_starts_ends_with_it(folder):
     run = f"import subprocess\nimport sys\n\n_ = subprocess.run([sys.executable, '-c', {code!r}])"
     add(folder, "01-leaves", run, "1")
     assert main(folder) == 0
-    assert not [other for other in psutil.process_iter() if str(folder) in _cwd(other)]
+    left = [other for other in psutil.process_iter() if str(folder) in _cwd(other)]
+    assert not psutil.wait_procs(left, timeout=5)[1]  # killed, and some take their time to go
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "bell\a", "esc\x1b[31m", "no utf-8 \udcff"])
