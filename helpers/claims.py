@@ -1,8 +1,11 @@
-"""A claim, the value that was computed for it, and the value that it must have."""
+"""A claim, the value that was computed for it, the value that it must have; and verdicts."""
 
 import numbers
 
 import numpy as np
+from IPython.display import Markdown, display
+
+_checked = set()  # the claims that have been checked in this process, and held
 
 
 class ClaimError(AssertionError):
@@ -22,6 +25,7 @@ def check(claim, got, expected, tol=1e-9):
         raise ClaimError(
             f"✗ {claim}: got {_text(got, 10)}, expected {_text(expected, 10)}, tolerance {tol:g}"
         )
+    _checked.add(claim)
     if got is True or got is np.True_:
         print(f"✓ {claim}")
     elif np.ndim(got) == 0 and np.asarray(got).dtype.kind == "f" and abs(got) <= tol:
@@ -29,6 +33,44 @@ def check(claim, got, expected, tol=1e-9):
     else:
         # What is 0 within the tolerance is shown as 0: its digits are noise.
         print(f"✓ {claim}: {_text(_without_noise(got, tol), 4)}")
+
+
+def held(*claims):
+    """True: each of these claims has been checked, and held. ClaimError names one that was not."""
+    for claim in claims:
+        if claim not in _checked:
+            raise ClaimError(f"✗ the claim {claim!r} has not been checked")
+    return True
+
+
+def stands(*parts, words=("yes", "no", "half")):
+    """The word for what is true in all of its `parts`, in none, or in some of them.
+
+    Parts are booleans; with None among them, for what these parameters leave out, "not checked".
+    """
+    if None in parts:
+        return "not checked"
+    if not parts or not all(isinstance(part, (bool, np.bool_)) for part in parts):
+        raise TypeError(f"the parts of a verdict are True, False or None, not {parts!r}")
+    return words[0] if all(parts) else words[2] if any(parts) else words[1]
+
+
+def truth(*parts):
+    """`stands` for a statement: "true", "false" or "half true"."""
+    return stands(*parts, words=("true", "false", "half true"))
+
+
+def right(*parts):
+    """`stands` for a reason: "right", "wrong" or "half right"."""
+    return stands(*parts, words=("right", "wrong", "half right"))
+
+
+def verdict_table(header, rows):
+    """Show a table, with `header` (n,) and `rows` of n texts each, as Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError(f"each row has to have {len(header)} cells, as the header does")
+    display(Markdown("\n".join(f"| {' | '.join(row)} |" for row in lines)))
 
 
 def _holds(got, expected, tol):

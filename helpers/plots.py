@@ -1,6 +1,7 @@
 """The figures. Every input is an argument; `alt` is the text for readers who cannot see them."""
 
 import logging
+from base64 import b64encode
 from functools import wraps
 from io import BytesIO
 from itertools import cycle
@@ -10,9 +11,11 @@ logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 # ruff: noqa: E402
 import numpy as np
-from IPython.display import Image, display
+from IPython.display import display
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
+
+from helpers.figure_data import MIME, described
 
 # Okabe & Ito's colours, safe for the colour-blind, told apart in greyscale by dash and marker.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00"]
@@ -21,7 +24,10 @@ MARKERS = ["o", "s", "^", "D", "v", "X"]
 
 
 def figure(draw):
-    """Let `draw`, which returns a matplotlib Figure, show it with the required keyword `alt`."""
+    """Let `draw`, which returns a matplotlib Figure, show it with the required keyword `alt`.
+
+    Beside the picture the output has what it shows as data, which is compared like any other text.
+    """
 
     @wraps(draw)
     def show(*args, alt, **kwargs):
@@ -29,7 +35,12 @@ def figure(draw):
         drawing = draw(*args, **kwargs)
         drawing.savefig(png, format="png", dpi=144, metadata={"Software": None})
         width = int(drawing.get_size_inches()[0] * 72)
-        display(Image(png.getvalue(), format="png", width=width, alt=alt))
+        data = {
+            "image/png": b64encode(png.getvalue()).decode(),
+            "text/plain": "a figure",
+            MIME: described(drawing),
+        }
+        display(data, metadata={"image/png": {"alt": alt, "width": width}}, raw=True)
 
     return show
 

@@ -77,6 +77,8 @@ def differences(
     for number, ((kind, old), (_, new)) in enumerate(zip(want, have, strict=True)):
         if kind == "image/png":
             parts = _pictures(old, new, tolerance["rms"], f"{pictures}-{number}")
+        elif kind.endswith("json"):
+            parts = _structures(json.loads(old), json.loads(new), tolerance)
         else:
             parts = _texts(old, new, tolerance)
         changed += [replace(part, sentence=f"{kind}: {part.sentence}") for part in parts]
@@ -110,6 +112,25 @@ def _text(content: object) -> str:
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
 
 
+def _structures(
+    old: object, new: object, tolerance: Mapping[str, float], where: str = ""
+) -> Iterator[Difference]:
+    """How two JSON structures differ, part by part."""
+    if isinstance(old, list) and isinstance(new, list):
+        old, new = ({str(n): each for n, each in enumerate(of, start=1)} for of in (old, new))
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in old | new:
+            inside = f"{where}, {name}".removeprefix(", ")
+            if name in old and name in new:
+                yield from _structures(old[name], new[name], tolerance, inside)
+            else:
+                yield Difference(inf, inf, f"{inside} is {'new' if name in new else 'gone'}")
+    elif old != new or type(old) is not type(new):
+        was, now = (each if isinstance(each, str) else json.dumps(each) for each in (old, new))
+        for part in _texts(was, now, tolerance):
+            yield replace(part, sentence=f"{where}: {part.sentence}")
+
+
 def _texts(old: str, new: str, tolerance: Mapping[str, float]) -> Iterator[Difference]:
     """How two texts differ, line by line."""
     lines = zip_longest(old.splitlines(True), new.splitlines(True), fillvalue="")
@@ -118,11 +139,15 @@ def _texts(old: str, new: str, tolerance: Mapping[str, float]) -> Iterator[Diffe
         if NUMBER.split(was) != NUMBER.split(now):
             yield Difference(inf, inf, where)
             continue
-        for a, b in zip(NUMBER.findall(was), NUMBER.findall(now), strict=True):
+        pairs = zip(NUMBER.findall(was), NUMBER.findall(now), strict=True)
+        for place, (a, b) in enumerate(pairs, start=1):
             if a != b:
                 share, away = _numbers(a, b, tolerance)
                 outside = f": {b} is not {a} within the tolerance" if share > 1 else ""
-                yield Difference(share, away, where + outside)
+                if len(was) > 80:  # of a long line, the place of the number says more
+                    yield Difference(share, away, f"line {number}, number {place}: {b} was {a}")
+                else:
+                    yield Difference(share, away, where + outside)
 
 
 def _numbers(old: str, new: str, tolerance: Mapping[str, float]) -> tuple[float, float]:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import sympy
 
-from helpers.claims import ClaimError, check
+from helpers import claims
+from helpers.claims import ClaimError, check, held, right, stands, truth, verdict_table
 
 X = sympy.Symbol("x")
 
@@ -92,3 +93,43 @@ def test_the_tolerance_is_absolute_and_inclusive():
 def test_a_tolerance_that_would_pass_anything_is_refused(tol):
     with pytest.raises(ValueError, match="finite number"):
         check("c", 1, 2, tol=tol)
+
+
+def test_what_has_been_checked_has_held():
+    check("a sum", 1 + 1, 2)
+    with pytest.raises(ClaimError):
+        check("another sum", 1 + 1, 3)
+    assert held("a sum") is True
+    for other in ("another sum", "a product"):
+        with pytest.raises(ClaimError, match=f"the claim '{other}' has not been checked"):
+            held("a sum", other)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ((True,), ("yes", "true", "right")),
+        ((True, np.True_), ("yes", "true", "right")),
+        ((False,), ("no", "false", "wrong")),
+        ((False, np.False_), ("no", "false", "wrong")),
+        ((True, False), ("half", "half true", "half right")),
+        ((True, None), ("not checked", "not checked", "not checked")),
+    ],
+)
+def test_a_verdict_is_computed_from_its_parts(parts, words):
+    assert (stands(*parts), truth(*parts), right(*parts)) == words
+
+
+@pytest.mark.parametrize("parts", [(), ("yes",), (1,), (np.array([True]),)])
+def test_a_verdict_of_something_else_is_refused(parts):
+    with pytest.raises((TypeError, ValueError)):
+        stands(*parts)
+
+
+def test_a_table_of_verdicts_is_markdown(monkeypatch):
+    shown = []
+    monkeypatch.setattr(claims, "display", shown.append)
+    verdict_table(["answer", "stands?"], [["a", "yes"], ["b", "no"]])
+    assert shown[0].data == "| answer | stands? |\n| --- | --- |\n| a | yes |\n| b | no |"
+    with pytest.raises(ValueError, match="each row has to have 2 cells"):
+        verdict_table(["answer", "stands?"], [["a"]])

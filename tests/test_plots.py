@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from base64 import b64decode
 
 import matplotlib.image
 import numpy as np
@@ -29,13 +30,13 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 def test_a_figure(monkeypatch, name):
     shown = []
-    monkeypatch.setattr(plots, "display", shown.append)
+    monkeypatch.setattr(plots, "display", lambda data, **more: shown.append((data, more)))
     for _ in range(2):
         CALLS[name](alt="what it shows")
-    data, metadata = shown[0]._repr_png_()
-    assert metadata["alt"] == "what it shows"
-    assert shown[0].data == shown[1].data
-    pixels = matplotlib.image.imread(io.BytesIO(shown[0].data))[..., :3]
+    data, more = shown[0]
+    assert more["metadata"]["image/png"]["alt"] == "what it shows"
+    assert shown[0] == shown[1]
+    pixels = matplotlib.image.imread(io.BytesIO(b64decode(data["image/png"])))[..., :3]
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10
 
 

@@ -129,7 +129,7 @@ NOISE = "noise = len(os.environ.get('OPENBLAS_CORETYPE', '')) == len('Prescott')
     [
         ("0.3", 0, ""),
         ("2e-16 * (1 + noise)", 0, "digit 10.0%"),
-        ("0.3 + 1.1e-4 * noise", 0, "warn 73.3%"),
+        ("0.3 + 1.1e-5 * noise", 0, "warn 73.3%"),
         ("f'{0.3 + 6e-17 * noise:.17f}'", 0, "digit 0.0%"),
         ("342 - noise", 1, "RED inf%"),
         ("'red' if noise else 'green'", 1, "RED inf%"),
