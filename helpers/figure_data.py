@@ -54,4 +54,7 @@ def _plain(text):
 
 
 def _numbers(values):
-    return " ".join(f"{value:.4g}" for value in np.ma.filled(np.ma.asarray(values, float), np.nan))
+    values = np.ma.filled(np.ma.asarray(values, float), np.nan)
+    largest = np.max(np.abs(values), initial=0, where=np.isfinite(values))
+    rounding = np.abs(values) < 4 * np.finfo(float).eps * largest  # has no digit that holds
+    return " ".join(f"{value:.4g}" for value in np.where(rounding, 0, values))

@@ -246,7 +246,8 @@ def _bare(text: str, kind: str) -> str:
     """A text with what makes no difference to its reader left out."""
     if kind not in FORMULAS:
         return " ".join(text.split())
-    text = re.sub(r"\\(left|right|displaystyle)(?![a-zA-Z])|\\[,;:! ]|\\q?quad(?![a-z])", "", text)
+    spaces = r"\\(?:left|right|q?quad)(?![a-zA-Z])|(?<!\\)\\[,;:! ]"
+    text = re.sub(spaces, "", text)
     text = re.sub(r"\\[td]frac(?![a-z])", r"\\frac", text)
     text = re.sub(r"([_^])\{(\w)\}", r"\1\2", text)
     return re.sub(r"\s+", "", text)
