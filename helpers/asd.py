@@ -1,4 +1,4 @@
-"""The autism-screening table: load and validate one, split it, make features of it."""
+"""The autism-screening (AQ-10) table: load and validate one, split it, make features of it."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 DATA = Path(__file__).resolve().parents[1] / "data"
 ITEMS = [f"A{i}_Score" for i in range(1, 11)]
 TARGET = "Class/ASD"
+FEWEST_ROWS, FEWEST_OF_A_CLASS = 50, 3  # with fewer, problem 5 has no folds to speak of
 ASKED = ["gender", "ethnicity", "jaundice", "austim", "contry_of_res", "used_app_before"]
 CATEGORICAL = [*ASKED, "relation"]
 COLUMNS = ["ID", *ITEMS, "age", *ASKED, "result", "age_desc", "relation", TARGET]
@@ -110,10 +111,10 @@ def _validate(table, path):
 def usable(table):
     """The table, if problem 5 can be computed on it; otherwise raises TableError, one sentence."""
     rows, fewest = len(table), table[TARGET].value_counts().min()
-    if rows < 50 or fewest < 3:
+    if rows < FEWEST_ROWS or fewest < FEWEST_OF_A_CLASS:
         raise TableError(
             f"the table has {rows} rows, {fewest} of them in the smaller class: problem 5 needs at "
-            "least 50 rows and 3 of each class; add rows."
+            f"least {FEWEST_ROWS} rows and {FEWEST_OF_A_CLASS} of each class; add rows."
         )
     for answer in set(table["austim"]) - {"yes", "no"}:
         raise TableError(f"column 'austim': {answer!r} is neither yes nor no; write one.")

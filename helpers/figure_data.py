@@ -45,7 +45,10 @@ def _panel(axes):
 def _axis(axis, limits):
     ticks = [_plain(text.get_text()) for text in axis.get_ticklabels(which="both")]
     shown = {"label": axis.label.get_text(), "scale": axis.get_scale()}
-    return shown | {"from, to": _numbers(limits), "ticks": ", ".join(filter(None, ticks))}
+    return shown | {
+        "from, to": " ".join(f"{limit:.4g}" for limit in limits),
+        "ticks": ", ".join(filter(None, ticks)),
+    }
 
 
 def _plain(text):

@@ -32,14 +32,14 @@ def accept(executed: Path, committed: Path, show: bool = False) -> None:
         other |= bool(found) or cell.execution_count != ran.execution_count
         other |= _described(cell) != _described(ran)
         cell.execution_count, cell.outputs = ran.execution_count, ran.outputs
-    said = _requote(old, new)
+    said, name = _requote(old, new), notebook.called(committed)
     if other or said:
         old.metadata.setdefault("language_info", new.metadata.get("language_info", {}))
         notebook.write(notebook.text(old, committed), committed)
     elif show:
         print(f"{committed.name}: nothing differs beyond the tolerance")
     for sentence in said:
-        print(f"{committed.name}: {sentence} It does now.")
+        print(f"{name}: {sentence} It does now.")
     if others:
         print(f"{committed.name}: the outputs of {', '.join(others)} were replaced by others.")
 

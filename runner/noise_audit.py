@@ -114,11 +114,11 @@ def moved(task: Task) -> Iterator[Moved]:
 
 
 def table(found: list[Moved]) -> Iterator[str]:
-    """A line for each picture and line of text that moves, by share: share, sets, the worst."""
+    """A line for each figure and each line of text that moves, by share: share, sets, the worst."""
     groups: dict[tuple[str, str], list[Moved]] = {}
     for each in sorted(found, key=lambda each: -each.difference.share):
         sentence = each.difference.sentence
-        picture = sentence.startswith("image/")
+        picture = sentence.startswith(("image/", "application/"))  # or its data
         groups.setdefault((each.cell, "" if picture else sentence.split(" was ")[0]), []).append(
             each
         )

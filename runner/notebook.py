@@ -188,6 +188,11 @@ def settings(root: Path) -> dict:
         raise UsageError(f"{file} cannot be read: {error}.") from None
 
 
+def called(path: Path) -> str:
+    """What a person calls a notebook, or a page: there may be several README.md."""
+    return os.path.relpath(path) if path.suffix == ".md" else path.name
+
+
 def artefact(source: Path, build: Path, root: Path) -> Path:
     """Where the artefact of a notebook goes, or of a page of the project `root`."""
     if source.suffix != ".md":

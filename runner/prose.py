@@ -11,8 +11,9 @@ from runner import notebook, quotations
 
 NUMBER = re.compile(r"[-+−]?\d[\d.,⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*|[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 UNSEEN = re.compile(r"<!--.*?-->|(?<=\])\([^)\s]*\)|<?https?://[^\s>]*", re.DOTALL)
+LINK = re.compile(r"\[(\d+) · [^\]]*\]\((?:[^)]*/)?([^)/]*)\)")
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
-INDEXED = re.compile(r"((?:\\?[a-zA-Z]+|[)}\]])\s*[_^]\s*)(\{[^{}]*\}|\d)")
+INDEXED = re.compile(r"((?:\\?[a-zA-Z]+|[)}\]\d])\s*[_^]\s*)(\{[^{}]*\}|\d)")
 HEADING = re.compile(r"^#{1,6} (?:[A-Z][a-z]+ )?(\d+(?:\.\d+)?)(?=\.? )", re.MULTILINE)
 ITEM = re.compile(r"^(\d+)\. ", re.MULTILINE)
 PART = r"([Pp]roblem|[Nn]otebook|[Ss]ection|[Ii]tem|[Ee]xercise)s? "
@@ -67,6 +68,7 @@ class Page:
 def unquoted(nb: NotebookNode, path: Path, root: Path, answers: dict) -> list[str]:
     """A sentence for each number in the prose that nothing checks, or that is not what it says."""
     page = Page(nb, path, root, answers)
+    _links(page)
     for _ in [*page.take(quotations.CODE), *page.take(UNSEEN)]:
         pass
     for kind in (_title, _headings, _items, _citations, _references, _indices, _names):
@@ -76,6 +78,13 @@ def unquoted(nb: NotebookNode, path: Path, root: Path, answers: dict) -> list[st
             words = " ".join(text[max(0, number.start() - 50) : number.end() + 20].split())
             page.expect(False, f"“…{words}…” has {number[0]}, and no expression says what it is")
     return page.said
+
+
+def _links(page: Page) -> None:
+    """The number that begins a link's text is that of the notebook it leads to."""
+    for match in page.take(LINK, (1,)):
+        good = match[2].partition("-")[0].lstrip("0") == match[1]
+        page.expect(good, f"the link “{match[0]}” has another number than its notebook")
 
 
 def _title(page: Page) -> None:
@@ -168,7 +177,8 @@ def _names(page: Page) -> None:
 
 @functools.cache
 def _code(root: Path) -> str:
-    found = [p.read_text(encoding="utf-8") for p in sorted((root / "helpers").glob("*.py"))]
+    folders = [root / "helpers", root / "runner"]
+    found = [p.read_text(encoding="utf-8") for f in folders for p in sorted(f.glob("*.py"))]
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         found += [cell.source for cell in notebook.code_cells(notebook.read(path))]
     return "\n".join(found)

@@ -105,7 +105,7 @@ def take_over(tasks: list[Task], show: bool) -> int:
             accept.accept(output, source, show)
         except (UsageError, OSError, ValueError) as error:
             said = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else error
-            name = printable(source.name)
+            name = printable(notebook.called(source))
             print(f"{name} stays as it is: {printable(str(said))}", file=sys.stderr)
             status = 1
     return status
