@@ -13,7 +13,7 @@ NUMBER = re.compile(r"[-+−]?\d[\d.,⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*|[⁰¹²³
 UNSEEN = re.compile(r"<!--.*?-->|(?<=\])\([^)\s]*\)|<?https?://[^\s>]*", re.DOTALL)
 LINK = re.compile(r"\[(\d+) · [^\]]*\]\((?:[^)]*/)?([^)/]*)\)")
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
-INDEXED = re.compile(r"((?:\\?[a-zA-Z]+|[)}\]\d])\s*[_^]\s*)(\{[^{}]*\}|\d)")
+INDEXED = re.compile(r"((?:\\?[a-zA-Z]+|[)}\]]|(?<=\d))\s*[_^]\s*)(\{[^{}]*\}|\d)")
 HEADING = re.compile(r"^#{1,6} (?:[A-Z][a-z]+ )?(\d+(?:\.\d+)?)(?=\.? )", re.MULTILINE)
 ITEM = re.compile(r"^(\d+)\. ", re.MULTILINE)
 PART = r"([Pp]roblem|[Nn]otebook|[Ss]ection|[Ii]tem|[Ee]xercise)s? "
