@@ -16,6 +16,7 @@ FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
 INDEXED = re.compile(r"((?:\\?[a-zA-Z]+|[)}\]]|(?<=\d))\s*[_^]\s*)(\{[^{}]*\}|\d)")
 HEADING = re.compile(r"^#{1,6} (?:[A-Z][a-z]+ )?(\d+(?:\.\d+)?)(?=\.? )", re.MULTILINE)
 ITEM = re.compile(r"^(\d+)\. ", re.MULTILINE)
+FIRST = re.compile(r"(?:\A|\n\n)\Z")
 PART = r"([Pp]roblem|[Nn]otebook|[Ss]ection|[Ii]tem|[Ee]xercise)s? "
 REFERENCE = re.compile(rf"(?:([Pp]roblem|[Nn]otebook) (\d), )?{PART}((?:\d(?:, | and | to )?)+)")
 CITATION = re.compile(r"((?:[A-Z][\w’'-]+(?: et al\.)?(?: & | and |, | ))+)\(?(\d{4})\b")
@@ -152,8 +153,9 @@ def _references(page: Page) -> None:
 
 @functools.cache
 def _prose_of(root: Path, number: str) -> str:
-    (path,) = (root / "notebooks").glob(f"0{number}-*.ipynb")
-    return "\n\n".join(c.source for c in notebook.load(path).cells if c.cell_type == "markdown")
+    paths = (root / "notebooks").glob(f"0{number}-*.ipynb")
+    cells = [cell for path in paths for cell in notebook.load(path).cells]
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
 def _indices(page: Page) -> None:
