@@ -15,7 +15,7 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help run-all check accept sweep test portable lab format lock environment figure splits bench clean
+.PHONY: help run-all check accept sweep test portable audit lab format lock environment figure splits bench clean
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -49,6 +49,10 @@ test: $(READY) ## Lint, unit tests, and every committed output against one execu
 
 portable: $(READY) ## Execute all under other code paths: what moves, by how much of its tolerance (4 minutes)
 	@$(PY) -m runner.noise_audit $(if $(ONLY),--only '$(ONLY)') $(if $(FORCE),--force) $(if $(SETS),--sets $(SETS))
+
+audit: $(READY) ## Change each digit, sign, verdict and letter that a reader sees, and count what is caught
+	@$(RUN) --keep
+	@$(PY) tests/audit.py
 
 lab: $(READY) ## Open the first notebook in JupyterLab
 	@$(PY) -m runner.kernel_environment $(PY) -m jupyter lab notebooks/01-true-false.ipynb

@@ -14,7 +14,7 @@ import pickle
 import random
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +59,8 @@ class Tally:
         self.share, self.rng = share, random.Random(seed)
         self.made, self.misses = {}, []
 
-    def skip(self) -> bool:
-        return self.rng.random() >= self.share
+    def skip(self, kind: str = "") -> bool:
+        return kind != "words" and self.rng.random() >= self.share  # there are few words
 
     def count(self, name: str, kind: str, caught: bool, was: str, where: str) -> None:
         self.made[name, kind] = self.made.get((name, kind), 0) + 1
@@ -94,7 +94,7 @@ def outputs(name: str, committed: notebook.NotebookNode, executed, tally: Tally)
         for place, output in enumerate(cell.outputs):
             for mime, text in _texts(output):
                 for kind, start, end, new in changes(text, tally):
-                    if tally.skip() or (kind == "words" and mime != "text/markdown"):
+                    if tally.skip(kind) or (kind == "words" and mime != "text/markdown"):
                         continue
                     other = copy.deepcopy(list(cell.outputs))
                     _put(other[place], mime, text[:start] + new + text[end:])
@@ -151,7 +151,7 @@ def sentences(name: str, path: Path, committed, executed, tally: Tally) -> None:
             if any(a <= m.start() < b for a, b in formulas)
         ]
         for kind, start, end, new in found:
-            if tally.skip() or any(a <= start < b for a, b in unseen):
+            if tally.skip(kind) or any(a <= start < b for a, b in unseen):
                 continue
             cell.source = whole[:start] + new + whole[end:]
             if kind == "words":
@@ -168,15 +168,20 @@ def paths() -> list[Path]:
     return [*sorted((ROOT / "notebooks").glob("*.ipynb")), *notebook.pages(ROOT)]
 
 
-def all_texts(tally: Tally, build: Path = ROOT / "build") -> None:
-    """Change what is committed, against the artefacts in `build`."""
-    for path in paths():
+def finished() -> list[Path]:
+    return notebook.pages(ROOT, "finished")
+
+
+def all_texts(tally: Tally, only: list[Path] | None = None) -> None:
+    """Change what is committed (`only` these files' prose), against the artefacts in build/."""
+    build = ROOT / "build"
+    for path in only or paths():
         artefact = notebook.artefact(path, build, ROOT)
         if not artefact.exists():
             continue
         committed, executed = notebook.load(path), nbformat.read(artefact, as_version=4)
         name = path.stem if path.suffix != ".md" else str(path.relative_to(ROOT))
-        if path.suffix != ".md":
+        if path.suffix != ".md" and only is None:
             outputs(name, committed, executed, tally)
         sentences(name, path, committed, executed, tally)
 
@@ -216,24 +221,23 @@ def figures(path: Path, home: Path) -> list[tuple[str, str, Path]]:
 
 def glyphs(name: str, shown: list[tuple[str, str, Path]], tally: Tally) -> None:
     """Draw each figure with one letter or digit replaced by another of the same kind."""
-    for cell, committed, file in shown:
+    for cell, _, file in shown:
         drawing = pickle.loads(file.read_bytes())
         _png(drawing)  # only now are its ticks labelled
         drawing.set_layout_engine("none")
-        _freeze(drawing)
+        texts = [*_texts_of(drawing), *_labels_of(drawing)]
         plain = _png(drawing)
-        for text in _visible(drawing):
-            whole = text.get_text()
-            for match in re.finditer(r"[A-Za-z0-9](?![^{]*\})", whole):
+        for whole, put in texts:
+            for match in re.finditer(r"[A-Za-z0-9]", re.sub(r"\\[a-z]+", "\\\\", whole)):
                 if tally.skip():
                     continue
                 same = "0123456789" if match[0].isdigit() else "aceosuxz" * match[0].islower()
                 other = tally.rng.choice([c for c in same or "ABEKPRSX" if c != match[0]])
-                text.set_text(whole[: match.start()] + other + whole[match.end() :])
+                place = match.start() + len(whole) - len(match.string)
+                put(whole[:place] + other + whole[place + 1 :])
                 found = _differ(plain, _png(drawing))
                 tally.count(name, "glyphs in figures", found, f"{match[0]} in {whole!r}", cell)
-            text.set_text(whole)
-        del committed
+            put(whole)
 
 
 def rows_moved(name: str, shown: list[tuple[str, str, Path]], tally: Tally) -> None:
@@ -258,31 +262,47 @@ def rows_moved(name: str, shown: list[tuple[str, str, Path]], tally: Tally) -> N
                     text.set_text(old)
 
 
-def _freeze(drawing) -> None:
-    """Make every tick's label a text of its own, so that it can be changed."""
+def _texts_of(drawing) -> Iterator[tuple[str, Callable[[str], object]]]:
+    """(text, what sets it) of each text that is seen, but for the labels of ticks."""
+    from matplotlib.text import Text
+
+    ticks = {
+        id(label)
+        for axes in drawing.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in axis.get_major_ticks() + axis.get_minor_ticks()
+        for label in (tick.label1, tick.label2)
+    }
+    for text in drawing.findobj(Text):
+        inside = (
+            text.axes is None
+            or not text.get_clip_on()
+            or text.axes.patch.contains_point(text.get_transform().transform(text.get_position()))
+        )
+        if text.get_visible() and text.get_text().strip() and id(text) not in ticks and inside:
+            yield text.get_text(), text.set_text
+
+
+def _labels_of(drawing) -> Iterator[tuple[str, Callable[[str], object]]]:
+    """The same for the labels of major ticks, which a formatter writes."""
     from matplotlib.ticker import FixedFormatter, FixedLocator
 
     for axes in drawing.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            low, high = axis.get_view_interval()
-            places = [(t.get_loc(), t.label1.get_text()) for t in axis.get_major_ticks()]
-            inside = [p for p in places if min(low, high) <= p[0] <= max(low, high)]
-            axis.set_major_locator(FixedLocator([place for place, _ in inside]))
-            axis.set_major_formatter(FixedFormatter([label for _, label in inside]))
-            axis.set_view_interval(low, high, ignore=True)
+            low, high = sorted(axis.get_view_interval())
+            seen = [(t.get_loc(), t.label1) for t in axis.get_major_ticks()]
+            seen = [(at, label.get_text()) for at, label in seen if label.get_visible()]
+            seen = [(at, label) for at, label in seen if low <= at <= high and label]
+            labels = [label for _, label in seen]
+            axis.set_major_locator(FixedLocator([at for at, _ in seen]))
+            axis.set_major_formatter(FixedFormatter(labels))
+            for number, label in enumerate(labels):
 
+                def put(text, axis=axis, number=number, labels=labels):
+                    changed = [*labels[:number], text, *labels[number + 1 :]]
+                    axis.set_major_formatter(FixedFormatter(changed))
 
-def _visible(drawing) -> list:
-    from matplotlib.text import Text
-
-    ticks = [
-        label
-        for axes in drawing.axes
-        for axis in (axes.xaxis, axes.yaxis)
-        for label in axis.get_ticklabels()
-    ]
-    texts = [t for t in drawing.findobj(Text) if t.get_visible() and t.get_text().strip()]
-    return [text for text in texts if text not in ticks]
+                yield label, put
 
 
 def _png(drawing) -> str:
