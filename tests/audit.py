@@ -187,16 +187,24 @@ def all_texts(tally: Tally, only: list[Path] | None = None) -> None:
 
 
 KEEP = """
-import pickle
-from pathlib import Path
-from matplotlib.figure import Figure
-save, kept = Figure.savefig, []
-def savefig(self, *given, **options):
-    save(self, *given, **options)
-    kept.append(self)
-    file = Path.home() / f"figure-{len(kept):03}.pickle"
-    file.write_bytes(pickle.dumps(self))
-Figure.savefig = savefig
+def _keep_figures():
+    import pickle
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    save, kept = Figure.savefig, []
+
+    def savefig(self, *given, **options):
+        save(self, *given, **options)
+        kept.append(self)
+        file = Path.home() / f"figure-{len(kept):03}.pickle"
+        file.write_bytes(pickle.dumps(self))
+
+    Figure.savefig = savefig
+
+
+_keep_figures()
 """
 
 
