@@ -161,7 +161,8 @@ class Sentence(pytest.Item):
         elif self.placed.after and not quotations.unfit(quotation):
             found = _asked(self.parent.kernel, quotation.expression)
         if said := quotations.fault(quotation, found):
-            pytest.fail(f"{self.path.name}, cell {self.placed.cell.get('id')}: {said}", False)
+            where = f"{notebook.called(self.path)}, cell {self.placed.cell.get('id')}"
+            pytest.fail(f"{where}: {said}", False)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, self.name

@@ -63,7 +63,7 @@ class Page:
                 yield match
 
     def expect(self, good: bool, what: str) -> None:
-        self.said += [] if good else [f"{self.path.name}: {what}."]
+        self.said += [] if good else [f"{notebook.called(self.path)}: {what}."]
 
 
 def unquoted(nb: NotebookNode, path: Path, root: Path, answers: dict) -> list[str]:

@@ -16,6 +16,7 @@ ONES += " fifteen sixteen seventeen eighteen nineteen twenty"
 TENS = "thirty forty fifty sixty seventy eighty ninety hundred"
 WORDS = {word: n for n, word in enumerate(ONES.split())}
 WORDS |= {word: 10 * n for n, word in enumerate(TENS.split(), start=3)}
+FEW = 0.1  # of the value
 SLACK = 0.55  # of the last digit shown: rounding, and as much again as moves on another machine
 
 
@@ -38,11 +39,15 @@ def read(shown: re.Match) -> tuple[float, float, int | None]:
 
 
 def agrees(shown: re.Match, value: float) -> bool:
-    """Whether a number that is shown is this value, to the digits that are shown."""
+    """Whether a number that is shown is this value, to the digits that are shown.
+
+    0.1 is not 0.05: where few digits are shown, rounding must not take more than a tenth.
+    """
     number, last, exponent = read(shown)
     if isinstance(value, int) and last == 1 and exponent is None:
         return number == value
-    return abs(number - value) <= SLACK * last
+    away = abs(number - value)
+    return away <= SLACK * last and (away <= FEW * abs(value) or away <= SLACK / 10 * last)
 
 
 def written(value: float, like: re.Match, formula: bool = False) -> str:
@@ -54,6 +59,8 @@ def written(value: float, like: re.Match, formula: bool = False) -> str:
     number = abs(value)
     if exponent is None:
         decimals = max(0, round(-log10(last)))
+        while decimals < 12 and not agrees(NUMBER.search(f"{number:.{decimals}f}"), number):
+            decimals += 1  # 0.05 is not shown as 0.1
         digits = f"{number:,.{decimals}f}"
         if "," not in text and len(text.lstrip("-+−").partition(".")[0]) > 3 or number < 1000:
             digits = digits.replace(",", "")

@@ -52,7 +52,7 @@ def test_a_number_is_read_as_it_is_shown(shown, number, last):
     found = NUMBER.fullmatch(shown)
     assert read(found)[:2] == pytest.approx((number, last))
     assert agrees(found, number)
-    assert agrees(found, number + 0.4 * last)
+    assert agrees(found, number + 0.4 * last) == (0.4 * last <= 0.1 * abs(number + 0.4 * last))
     assert not agrees(found, number + 0.6 * last)
     assert not agrees(found, -number)
     assert written(number, found, formula="\\" in shown or "^" in shown or "{" in shown) == shown
@@ -73,10 +73,30 @@ def test_a_number_is_read_as_it_is_shown(shown, number, last):
         ("10^{-3}", 1e-12, "10^{-12}"),
         ("1.2 · 10⁸", 3.41e-7, "3.4 · 10⁻⁷"),
         ("+0.011", -0.02, "−0.020"),
+        ("0.1", 0.05, "0.05"),
+        ("0.1", 0.123, "0.12"),
+        ("0", 0.3, "0.3"),
     ],
 )
 def test_another_value_is_written_in_its_form(like, value, shown):
     assert written(value, NUMBER.fullmatch(like)) == shown
+
+
+@pytest.mark.parametrize(
+    ("shown", "value", "same"),
+    [
+        ("0.1", 0.05, False),
+        ("0.1", 0.1000001, True),
+        ("0.1", 0.104, True),
+        ("16", 16.07, True),
+        ("1", 1.4, False),
+        ("0", 1e-15, True),
+        ("0", 0.4, False),
+        ("10⁻³", 1.4e-3, False),
+    ],
+)
+def test_rounding_to_few_digits_may_not_take_much(shown, value, same):
+    assert agrees(NUMBER.fullmatch(shown), value) == same
 
 
 def test_a_whole_number_may_be_a_word():
