@@ -331,6 +331,17 @@ def test_a_page_is_a_notebook_with_hidden_code(project, capsys):
     assert "README" in str(report)
 
 
+def test_a_finished_notebook_has_a_test_for_all_other_numbers(project):
+    root = project.parents[1]
+    settings = '[tool.runner]\nfinished = ["notebooks/a.ipynb"]\n'
+    (root / "pyproject.toml").write_text(settings, encoding="utf-8")
+    rewrite(project, "more", "more than 12")
+    printed = replayed(root, "notebooks/a.ipynb")
+    assert "1 failed, 7 passed" in printed
+    assert "has 12, and no expression says what it is." in printed
+    assert "7 passed, 1 skipped" in replayed(root, "notebooks/a.ipynb", build=None)
+
+
 def test_an_artefact_without_answers_says_that_nothing_was_evaluated(project):
     build = project.parents[1] / "build" / "a.ipynb"
     nb = nbformat.read(build, as_version=4)
