@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from helpers import plots
+from helpers.figure_data import MIME
 
 LINE = (np.arange(4), np.arange(4) ** 2)
 CALLS = {
@@ -57,3 +58,53 @@ def test_a_first_run_with_many_fonts_says_nothing(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert list(tmp_path.glob("fontlist*"))
+
+
+@pytest.fixture
+def data(monkeypatch):
+    """A function that draws one of CALLS, or a figure of one's own, and returns its data."""
+    shown = []
+    monkeypatch.setattr(plots, "display", lambda data, **more: shown.append(data[MIME]))
+
+    def drawn(call):
+        call(alt="what it shows")
+        return shown.pop()
+
+    return drawn
+
+
+def test_a_figure_carries_what_it_shows(data):
+    panel = data(CALLS["curves"])["panel 1"]
+    assert panel["lines"]["a"] == {"x": "0 1 2 3", "y": "0 1 4 9"}
+    assert panel["lines"]["line 3"] == {"x": "1", "y": "1"}  # the marked point
+    assert panel["legend"] == ["a", "b"]
+    assert panel["texts"] == ["m"]
+    assert panel["x"]["label"] == "x"
+    assert panel["x"]["scale"] == "linear"
+    assert panel["x"]["from, to"] == "-0.15 3.15"
+    assert "0.5, 1.0" in panel["x"]["ticks"]
+
+
+def test_counts_colours_and_levels_are_in_it(data):
+    first = data(CALLS["confusions"])["panel 1"]
+    assert first["title"] == "a"
+    assert first["texts"] == ["3", "1", "0", "2"]
+    assert first["colours 1"] == ["0.75 0.25", "0 1"]
+    levels = data(CALLS["contour_path"])["panel 1"]["levels 1"]
+    assert levels.startswith("-1.2 -0.8")
+    assert levels.endswith("-1 6")
+
+
+def test_rounding_is_no_digit_of_it(data):
+    line = ([0, 1], [1e-17, 1.0])
+    assert data(lambda **k: plots.curves({"a": line}, "x", "y", **k))["panel 1"]["lines"]["a"] == {
+        "x": "0 1",
+        "y": "0 1",
+    }
+
+
+def test_ticks_are_written_without_mathematics(data):
+    line = ([1, 10, 100], [1, 2, 3])
+    panel = data(lambda **k: plots.curves({"a": line}, "x", "y", xscale="log", **k))["panel 1"]
+    assert panel["x"]["scale"] == "log"
+    assert "10^1" in panel["x"]["ticks"]
