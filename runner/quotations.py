@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from runner import notebook
 from runner.shown import NUMBER, WORDS, agrees, in_words, written
 
-COMMENT = re.compile(r"<!--=(.*?)-->", re.DOTALL)
+COMMENT = re.compile(r"<!--=(.*?)(?:-->|\Z)", re.DOTALL)  # or one that nobody has closed
 CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^(#{1,6}) ", re.MULTILINE)
 ELEMENT = re.compile(  # what a comment's quotation is, at the end of what stands in front of it

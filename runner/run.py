@@ -55,8 +55,9 @@ def complete(
         report.write([*before, *tasks], options.build)
     bad = [task for task in tasks if not task.outcome.good]
     for task in bad if status == 0 else []:
-        name, how = printable(task.job.output.stem), task.outcome
-        print(f"\n{name}.ipynb failed ({how.state}) {printed(how.failure)}", file=sys.stderr)
+        page, how = task.job.source.suffix == ".md", task.outcome
+        name = notebook.called(task.job.source) if page else f"{task.job.output.stem}.ipynb"
+        print(f"\n{printable(name)} failed ({how.state}) {printed(how.failure)}", file=sys.stderr)
     return status or int(bool(bad)), tasks
 
 

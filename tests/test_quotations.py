@@ -161,6 +161,7 @@ def test_what_does_not_is_named_and_rewritten(source, value, new, sentence):
         ("x 1<!--= g -->", {"error": "raises NameError: g"}, "<!--= g --> raises NameError: g"),
         ("x 1<!--= g -->", None, "was not evaluated: no code is executed before its section ends"),
         ("x 1<!--= 2 g -->", None, "cannot be read (invalid syntax"),
+        ("x 1<!--= g\n\nmore prose", None, "cannot be read (invalid syntax"),
         ("x 1<!--= (g := 1) -->", None, "may change what the cells below find"),
         ("x 1<!--= g.pop() -->", None, "may change what the cells below find"),
         ("x 1<!--= globals() -->", None, "may change what the cells below find"),
@@ -327,6 +328,9 @@ def test_a_page_is_a_notebook_with_hidden_code(project, capsys):
     assert main(root) == 0
     assert (root / "README.md").read_text(encoding="utf-8") == page
     assert "README.md: “Growth of 25 %.” says 25" in capsys.readouterr().out
+    (root / "README.md").write_text(page.replace("= 15.7", "= 1 / 0"), encoding="utf-8")
+    assert main(root) == 1
+    assert "README.md failed (cell error) in cell 2:" in capsys.readouterr().err
     report = json.loads((root / "build" / "report.json").read_text(encoding="utf-8"))
     assert "README" in str(report)
 
