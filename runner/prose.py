@@ -117,9 +117,9 @@ def _items(page: Page) -> None:
     before = 0
     for match in page.take(ITEM, (1,)):
         number = int(match[1])
-        page.expect(
-            number in (before + 1, 1), f"the item {number}. of a list comes after {before}."
-        )
+        begins = FIRST.search(match.string[: match.start()])
+        follows = number == (1 if begins else before + 1)
+        page.expect(follows, f"the item {number} of a list comes after {before}")
         before = number
 
 
@@ -174,13 +174,14 @@ def _indices(page: Page) -> None:
 def _names(page: Page) -> None:
     """A name with a digit, such as float64: the project's code or another page has it."""
     for match in page.take(NAME):
-        page.expect(match[0] in _code(page.root), f"{match[0]} is no name of the project's code")
+        page.expect(match[0] in _words(page.root), f"{match[0]} is no name of the project's code")
 
 
 @functools.cache
-def _code(root: Path) -> str:
+def _words(root: Path) -> set[str]:
+    """The words of the project's code."""
     folders = [root / "helpers", root / "runner"]
     found = [p.read_text(encoding="utf-8") for f in folders for p in sorted(f.glob("*.py"))]
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         found += [cell.source for cell in notebook.code_cells(notebook.read(path))]
-    return "\n".join(found)
+    return {word for text in found for word in re.findall(r"[\w-]+", text)}
