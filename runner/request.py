@@ -57,10 +57,7 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
         if name not in known:
             listing = ", ".join(known) or "none"
             raise UsageError(f"There is no parameter {name!r} here; the known ones are: {listing}.")
-    limits = Limits(options.cell_limit, options.whole_limit, options.memory_limit)
-    home = options.build.resolve() / ".home"
-    place = (project(options.notebooks), home, typed(options.env), limits)
-    jobs = []
+    place, jobs = _where(options), []
     for point in sweep.points(grid):
         values = given | {name: notebook.literal(text) for name, text in point.items()}
         for path in paths:
@@ -82,14 +79,19 @@ def pages_of(options: argparse.Namespace) -> list[Job]:
     """
     if options.only or options.params or options.data or options.sweep is not None:
         return []
-    root, jobs = project(options.notebooks), []
-    for path in notebook.pages(root):
-        if quotations.find(path.read_text(encoding="utf-8")):
-            output = notebook.artefact(path, options.build, root)
-            home = options.build.resolve() / ".home"
-            limits = Limits(options.cell_limit, options.whole_limit, options.memory_limit)
-            jobs.append(Job(path.resolve(), output, {}, root, home, typed(options.env), limits))
-    return jobs
+    place = _where(options)
+    return [
+        Job(path.resolve(), notebook.artefact(path, options.build, place[0]), {}, *place)
+        for path in notebook.pages(place[0])
+        if quotations.find(path.read_text(encoding="utf-8"))
+    ]
+
+
+def _where(options: argparse.Namespace) -> tuple[Path, Path, dict[str, str], Limits]:
+    """The project, the kernels' home and variables, and the limits that the options ask for."""
+    limits = Limits(options.cell_limit, options.whole_limit, options.memory_limit)
+    home = options.build.resolve() / ".home"
+    return project(options.notebooks), home, typed(options.env), limits
 
 
 def typed(words: list[str]) -> dict[str, str]:
