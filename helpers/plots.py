@@ -101,7 +101,7 @@ def contour_path(cost, paths, xlim, ylim, xlabel="θ₁", ylabel="θ₂", title=
     grid = np.meshgrid(np.linspace(*xlim, 200), np.linspace(*ylim, 200))
     lines = axis.contour(*grid, cost(*grid), levels=18, cmap="Greys", alpha=0.8)
     # Not the level 0: a saddle's is straight, and rounding alone would choose its label's place.
-    axis.clabel(lines, lines.levels[lines.levels != 0], fontsize=7)
+    axis.clabel(lines, lines.levels[lines.levels != 0], fontsize=7, colors="0.35")
     for label, path, colour, dash, marker in _styled(paths):
         axis.plot(*np.transpose(path), color=colour, linestyle=dash, marker=marker, label=label)
     first = next(iter(paths.values()))[0]
