@@ -134,9 +134,7 @@ def _collect(self: nbval.IPyNbFile) -> Iterator[pytest.Item]:
         yield item
         if place := places.get(id(item.cell)):
             yield from _sentences(self, quoted, place)
-    root = self.config.rootpath
-    if self.path in notebook.pages(root, "finished"):
-        yield Numbers.from_parent(self, name="numbers without an expression")
+    yield from _others(self)
 
 
 def _sentences(file: nbval.IPyNbFile, quoted: list, place: int) -> Iterator[pytest.Item]:
@@ -145,6 +143,12 @@ def _sentences(file: nbval.IPyNbFile, quoted: list, place: int) -> Iterator[pyte
             quoted_text = placed.quotation.expression[:40]
             name = f"{placed.cell.get('id')}, “{placed.quotation.words}” ({quoted_text})"
             yield Sentence.from_parent(file, name=name, placed=placed)
+
+
+def _others(file: nbval.IPyNbFile) -> Iterator[pytest.Item]:
+    """The test for all other numbers of what is finished."""
+    if file.path in notebook.pages(file.config.rootpath, "finished"):
+        yield Numbers.from_parent(file, name="numbers without an expression")
 
 
 class Sentence(pytest.Item):
@@ -185,8 +189,7 @@ class Page(nbval.IPyNbFile):
         self.nb = notebook.load(self.path)
         for placed in quotations.plan(self.nb):
             yield from _sentences(self, [placed], placed.after)
-        if self.path in notebook.pages(self.config.rootpath, "finished"):
-            yield Numbers.from_parent(self, name="numbers without an expression")
+        yield from _others(self)
 
     def setup(self) -> None:
         if not self.config.option.nbval_artefacts:

@@ -320,11 +320,8 @@ def _png(drawing) -> str:
 
 
 def _differ(old: str, new: str) -> bool:
-    limit = compare.TOLERANCE["rms"]
-    found = compare.differences(
-        [_shown(old)], [_shown(new)], compare.TOLERANCE | {"rms": limit}, ROOT / "build" / "audit"
-    )
-    return bool(compare.refused(found))
+    both, stem = ([_shown(png)] for png in (old, new)), ROOT / "build" / "audit"
+    return bool(compare.refused(compare.differences(*both, compare.TOLERANCE, stem)))
 
 
 def _shown(png: str):
