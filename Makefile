@@ -15,17 +15,17 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help run-all check accept sweep test portable audit lab format lock environment figure splits bench clean
+.PHONY: help run-all check accept sweep test portable audit lab format lock environment figure evidence bench clean
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
-	@echo 'Options of run-all: ONLY=05  DATA=table.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  LIMITS="--cell-limit 900"  TORCH_INDEX= (empty: PyTorch with CUDA)'
+	@echo 'Options of run-all: ONLY=05  DATA=table.csv  TEST=rows.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  LIMITS="--cell-limit 900"  TORCH_INDEX= (empty: PyTorch with CUDA)'
 
-RUN = $(PY) -m runner.run --only '$(ONLY)' --data '$(DATA)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
+RUN = $(PY) -m runner.run --only '$(ONLY)' --data '$(DATA)' --unlabelled '$(TEST)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
 # What is typed beside a sweep's options, such as seed=0:20, is its grid.
 empty :=
 space := $(empty) $(empty)
-GRID = $(filter-out ONLY=% DATA=% PARAMS=% SCHEDULER=% WORKERS=% FORCE=% EXPLAIN=% LIMITS=% PYTHON=% TORCH_INDEX=%,$(subst \$(space),_,$(MAKEOVERRIDES)))
+GRID = $(filter-out ONLY=% DATA=% TEST=% PARAMS=% SCHEDULER=% WORKERS=% FORCE=% EXPLAIN=% LIMITS=% PYTHON=% TORCH_INDEX=%,$(subst \$(space),_,$(MAKEOVERRIDES)))
 NBVAL := --nbval --nbval-artefacts build
 PAGES := README.md data/README.md docs
 
@@ -68,8 +68,8 @@ environment: $(READY) ## Create .venv from requirements.lock, where it is missin
 figure: $(READY) ## Copy notebook 3's contour figure to docs/, for the README
 	@$(PY) -c 'import base64, json, pathlib; cells = json.loads(pathlib.Path("notebooks/03-gradient-descent.ipynb").read_text("utf-8"))["cells"]; [cell] = [c for c in cells if c["id"] == "contour"]; pathlib.Path("docs/saddle.png").write_bytes(base64.b64decode(cell["outputs"][0]["data"]["image/png"]))'
 
-splits: $(READY) ## Compute problem 5's forty splits again: data/repeated_splits_*.csv (minutes)
-	@$(PY) -m runner.kernel_environment $(PY) -c 'from helpers import repeated_splits; repeated_splits.write()'
+evidence: $(READY) ## Compute again what problem 5 quotes: learning curve, forty splits (half an hour)
+	@$(PY) -m runner.kernel_environment $(PY) -c 'from helpers import evidence; evidence.write()'
 
 bench: $(READY) ## Time the engine, the net and the sparse layer against others (half an hour)
 	@$(PIP) --target build/bench-peer --upgrade transformers==5.23.0

@@ -34,10 +34,11 @@ class TableError(ValueError):
         return [f"TableError: {self}"]
 
 
-def load(path=None):
-    """Read a labelled screening table from CSV, validated; without a path, the training table.
+def load(path=None, labelled=True):
+    """Read a screening table from CSV, validated; without a path, the training table.
 
-    Returns a DataFrame with the columns of `COLUMNS`, items and label as integers in {0, 1}.
+    Returns a DataFrame with the columns of `COLUMNS`, items and label as integers in {0, 1}; where
+    it is not `labelled`, without the label, whether the file has one or not.
     Raises TableError, one sentence naming the file, the column and the first bad row, counted as
     in a spreadsheet (the header is row 1).
     """
@@ -70,12 +71,13 @@ def load(path=None):
     cells = cells.fillna("").apply(lambda column: column.str.strip())
     cells.index += 1
     header, rows = list(cells.iloc[0]), cells.iloc[1:]
-    for column in COLUMNS:
+    columns = COLUMNS if labelled else COLUMNS[:-1]
+    for column in columns:
         if header.count(column) != 1:
             what = "is missing" if column not in header else "occurs more than once"
             raise TableError(f"{path}: column {column!r} {what}; the header needs it once.")
     rows.columns = header
-    return _validate(rows[(rows != "").any(axis=1)][COLUMNS].copy(), path)
+    return _validate(rows[(rows != "").any(axis=1)][columns].copy(), path)
 
 
 def _validate(table, path):
@@ -89,9 +91,9 @@ def _validate(table, path):
             )
 
     if table.empty:
-        raise TableError(f"{path}: there is a header but no row; add labelled rows.")
+        raise TableError(f"{path}: there is a header but no row; add rows.")
     refuse_rows(table["ID"].duplicated(), "ID", "occurs a second time; give every row its own ID")
-    for column in [*ITEMS, TARGET]:
+    for column in table.columns.intersection([*ITEMS, TARGET]):
         number = pd.to_numeric(table[column], errors="coerce")
         kind = "a label" if column == TARGET else "an item"
         refuse_rows(~number.isin([0, 1]), column, f"is not {kind}, which must be 0 or 1")
@@ -100,7 +102,7 @@ def _validate(table, path):
         number = pd.to_numeric(table[column], errors="coerce")
         refuse_rows(~np.isfinite(number), column, "is not a number; write one")
         table[column] = number.astype(float)
-    if table[TARGET].nunique() == 1:
+    if TARGET in table and table[TARGET].nunique() == 1:
         raise TableError(
             f"{path}: column {TARGET!r}: every row, from row {table.index[0]} on, has the label "
             f"{table[TARGET].iloc[0]}; both classes, 0 and 1, are needed."

@@ -1,9 +1,14 @@
-"""The homework's three classifiers: logistic regression, the questionnaire's rule, and a net."""
+"""The homework's three classifiers (logistic regression, the rule, a net), and fair opponents."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
 
+from helpers.moe import LogisticMixture
 from helpers.net import Net
 
 
@@ -35,3 +40,28 @@ def homework_classifiers(seed, epochs=500):
         "rule": ScoreRule(),
         "net": Net(epochs=epochs, seed=seed),
     }
+
+
+def forest(trees, seed):
+    """The homework's random forest: scikit-learn's defaults, so many trees, all fully grown."""
+    return RandomForestClassifier(trees, random_state=seed)
+
+
+def tuned_forest(seed, folds=4):
+    """A random forest of 100 trees whose leaves are as large as cross-validated log loss wants."""
+    return _by_log_loss(forest(100, seed), "min_samples_leaf", [1, 3, 10, 30], folds)
+
+
+def two_experts(seed, folds=4):
+    """Two logistic experts and their gate, whose prior is as wide as cross-validation wants."""
+    return _by_log_loss(LogisticMixture(random_state=seed), "C", [0.1, 0.3, 1, 3], folds)
+
+
+def with_products():
+    """Logistic regression on the items and the products of any two of them."""
+    products = PolynomialFeatures(2, interaction_only=True, include_bias=False)
+    return make_pipeline(products, LogisticRegression(max_iter=1000))
+
+
+def _by_log_loss(model, name, values, folds):
+    return GridSearchCV(model, {name: values}, scoring="neg_log_loss", cv=folds)

@@ -1,8 +1,11 @@
 """A gate over given experts: where in the inputs each one is to be believed."""
 
+from scipy import sparse
 from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.preprocessing import StandardScaler
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from helpers.mixture_likelihood import fit_gate, with_one
 
@@ -14,18 +17,20 @@ class Gate:
     labels that were observed, P (n, K): take it from predictions out of fold, or an expert buys
     trust by memorising (Jacobs, Jordan, Nowlan & Hinton 1991).
 
-    `inputs` is a transformer of x (None: StandardScaler()); the others are those of
+    `inputs` is a transformer of x. None: standardised, a missing value at the mean; a sparse x is
+    divided by each column's largest entry instead, and stays sparse. The others are those of
     `helpers.mixture_likelihood.fit_gate`. Attributes: `V_`, `inputs_` (fitted), `path_` (the
     penalised log-likelihood at the start and after each iteration).
     """
 
     def __init__(self, inputs=None, C=0.1, solver="lbfgs", tol=1e-10, max_iter=20_000):
-        self.inputs, self.options = inputs, (C, solver, tol, max_iter)
+        self.inputs, self.solver, self.options = inputs, solver, (C, solver, tol, max_iter)
 
-    def fit(self, X, P):
-        """Fit on X (n, d) and P (n, K)."""
-        self.inputs_ = clone(self.inputs or StandardScaler()).fit(X)
-        self.V_, self.path_ = fit_gate(self._z(X), P, *self.options)
+    def fit(self, X, P, weight=1.0):
+        """Fit on X (n, d) and P (n, K); `weight` (n,) counts rows in the likelihood."""
+        inputs = one_scale(X) if self.inputs is None else self.inputs
+        self.inputs_ = clone(inputs).fit(X)
+        self.V_, self.path_ = fit_gate(self._z(X), P, *self.options, weight)
         return self
 
     def weights(self, X):
@@ -33,4 +38,15 @@ class Gate:
         return softmax(self._z(X) @ self.V_, axis=1)
 
     def _z(self, X):
-        return with_one(self.inputs_.transform(X))
+        features = self.inputs_.transform(X)
+        if sparse.issparse(features) and self.solver == "em":
+            features = features.toarray()  # Newton's curvature is dense
+        return with_one(features)
+
+
+def one_scale(X):
+    """What brings the columns of X to one scale, unfitted; missing values are filled."""
+    if sparse.issparse(X):
+        return MaxAbsScaler()
+    fill = SimpleImputer(strategy="constant", fill_value=0, keep_empty_features=True)
+    return make_pipeline(StandardScaler(), fill)

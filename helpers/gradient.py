@@ -13,16 +13,23 @@ def sgd(g, t, m, v):
     return g, m, v
 
 
-def momentum(g, t, m, v):
-    """Heavy ball (Polyak 1964): past gradients fade by 0.9 a step."""
-    m = 0.9 * m + g
+def momentum(g, t, m, v, decay=0.9):
+    """Heavy ball (Polyak 1964): past gradients fade by `decay` a step."""
+    m = decay * m + g
     return m, m, v
 
 
-def adam(g, t, m, v):
-    """Adam (Kingma & Ba 2015) with its usual constants; t counts steps from 1."""
-    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
-    return (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8), m, v
+def nesterov(g, t, m, v, decay=0.9):
+    """Nesterov's (1983) momentum as the libraries have it: one step of fading ahead."""
+    m = decay * m + g
+    return g + decay * m, m, v
+
+
+def adam(g, t, m, v, decays=(0.9, 0.999)):
+    """Adam (Kingma & Ba 2015) with its two decay rates; t counts steps from 1."""
+    b1, b2 = decays
+    m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+    return (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + 1e-8), m, v
 
 
 def descend(gradient, start, step_size, num_steps, rule=sgd):
@@ -41,20 +48,21 @@ def descend(gradient, start, step_size, num_steps, rule=sgd):
 
 
 def steps_until(done, gradient, start, step_size, max_steps, rule=sgd):
-    """How many steps each of many descents takes until `done`, or `max_steps` where it never is.
+    """How many steps each of many descents takes until `done` for good, at most `max_steps`.
 
-    `start` is (..., n) and `done` maps points (..., n) to booleans (...); integers (...) come back.
-    A descent that overflows is never done.
+    For good: at every later step up to `max_steps` as well, so that flying through does not count.
+    `start` is (..., n) and `done` maps points (..., n) to booleans (...); integers (...) come back,
+    `max_steps` where it is not done in the end. A descent that overflows is never done.
     """
     point = np.broadcast_to(start, np.broadcast_shapes(np.shape(start), np.shape(step_size)))
     m = v = np.zeros(point.shape)
-    steps = np.full(point.shape[:-1], max_steps)
+    steps = np.ones(point.shape[:-1], dtype=int)
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(1, max_steps + 1):
             direction, m, v = rule(gradient(point), t, m, v)
             point = point - step_size * direction
-            steps = np.where(done(point), np.minimum(steps, t), steps)
-    return steps
+            steps = np.where(done(point), steps, t + 1)
+    return np.minimum(steps, max_steps)
 
 
 def quadratic_path(hessian, start, step_size, num_steps):

@@ -1,37 +1,50 @@
 """The math of p(y | x) = Σ_k g_k(x) p_k(y | x): a softmax gate g, experts p_k, and EM.
 
 The gate is g(x) = softmax(zᵀV), of its input with a 1 in front, z (d + 1,), and V (d + 1, K).
-P (n, K) holds what each expert gives to the label that was observed. A Gaussian prior with
-variance C on every parameter keeps the maximum finite; without evidence all experts count alike.
+log_P (n, K) holds the logarithms of what each expert gives to the label that was observed. All
+sums are taken in logarithms, so nothing underflows and every gradient is its objective's own. A
+Gaussian prior with variance C on every parameter keeps the maximum finite; without evidence all
+experts count alike. `weight` (n,) >= 0 counts rows: 2 is the same as having a row twice.
 """
 
 import numpy as np
+from scipy import sparse
+from scipy.linalg import solve
 from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp, softmax
 
-NO_CHANCE = 1e-9  # what a probability of 0 counts as: its logarithm must be finite
+NO_CHANCE = 1e-9  # what a given probability of 0 counts as: its logarithm must be finite
 
 
 def with_one(features):
-    """z of every row: a column of ones, then `features` (n, d)."""
+    """z of every row: a column of ones, then `features` (n, d), dense or sparse."""
+    if sparse.issparse(features):
+        return sparse.hstack([np.ones((features.shape[0], 1)), features], format="csr")
     return np.column_stack([np.ones(len(features)), features])
 
 
-def responsibilities(gate, P):
-    """How likely each expert is to have made each label: g_k P_k / Σ_j g_j P_j (Bayes), (n, K)."""
-    joint = gate * np.maximum(P, NO_CHANCE)
-    return joint / joint.sum(axis=1, keepdims=True)
+def log_chances(P):
+    """log P, with probabilities below `NO_CHANCE` taken to it."""
+    return np.log(np.maximum(P, NO_CHANCE))
 
 
-def gate_objective(V, Z, P, C):
+def responsibilities(log_gate, log_P):
+    """How likely each expert is to have made each label: g_k P_k / Σ_j g_j P_j (Bayes), (n, K).
+
+    A constant that is added to a row of `log_gate` cancels: the gate's scores Z V will do.
+    """
+    return softmax(log_gate + log_P, axis=1)
+
+
+def gate_objective(V, Z, log_P, C, weight=1.0):
     """(value, gradient) of Σ_i log Σ_k g_k(x_i) P_ik − ‖V‖²/2C, for V (d + 1, K), Z (n, d + 1).
 
     The gradient is Zᵀ(R − G) − V/C: responsibilities minus gate, the softmax's own form.
     """
     log_gate = log_softmax(Z @ V, axis=1)
-    value = logsumexp(log_gate + np.log(np.maximum(P, NO_CHANCE)), axis=1).sum()
-    G = np.exp(log_gate)
-    return value - np.sum(V**2) / (2 * C), Z.T @ (responsibilities(G, P) - G) - V / C
+    value = np.sum(weight * logsumexp(log_gate + log_P, axis=1)) - np.sum(V**2) / (2 * C)
+    surprise = responsibilities(log_gate, log_P) - np.exp(log_gate)
+    return value, Z.T @ (np.reshape(weight, (-1, 1)) * surprise) - V / C
 
 
 def newton_step(V, Z, T, C):
@@ -40,62 +53,83 @@ def newton_step(V, Z, T, C):
     T (n, m) >= 0 are soft labels, whose row sums are the rows' weights. The objective is concave;
     the step is halved until it does not go down.
     """
-
-    def objective(V):
-        return np.sum(T * log_softmax(Z @ V, axis=1)) - np.sum(V**2) / (2 * C)
-
-    G, weight = softmax(Z @ V, axis=1), T.sum(axis=1, keepdims=True)
+    scores, weight = Z @ V, T.sum(axis=1, keepdims=True)
+    G = softmax(scores, axis=1)
     gradient = Z.T @ (T - weight * G) - V / C
-    spread = (weight * G)[:, :, None] * (np.eye(V.shape[1]) - G[:, None, :])
-    # Σ_n spread_nab z_ni z_nj as one matrix product.
-    curvature = np.tensordot(Z, spread[..., None] * Z[:, None, None, :], axes=(0, 0))
-    curvature = curvature.transpose(0, 1, 3, 2).reshape(V.size, V.size) + np.eye(V.size) / C
-    step = np.linalg.solve(curvature, gradient.ravel()).reshape(V.shape)
-    before = objective(V)
-    for _ in range(50):
-        if objective(V + step) >= before:
-            return V + step
-        step = step / 2
-    return V
+    m = V.shape[1]
+    curvature = np.eye(V.size).reshape(len(V), m, len(V), m) / C
+    for a in range(m):
+        for b in range(m):
+            spread = weight[:, 0] * G[:, a] * ((a == b) - G[:, b])
+            curvature[:, a, :, b] += Z.T @ (spread[:, None] * Z)
+    curvature = curvature.reshape(V.size, V.size)
+    # The same on every column of V changes no softmax: with a wide prior that is nearly singular.
+    curvature += 1e-12 * np.max(np.diag(curvature)) * np.eye(V.size)
+    step = solve(curvature, gradient.ravel(), assume_a="pos").reshape(V.shape)
+    along = Z @ step
+
+    def objective(t):
+        likelihood = np.sum(T * log_softmax(scores + t * along, axis=1))
+        return likelihood - np.sum((V + t * step) ** 2) / (2 * C)
+
+    before, t = objective(0.0), 1.0
+    while objective(t) < before:
+        t = t / 2 if t > 1e-15 else 0.0
+    return V + t * step
 
 
-def fit_gate(Z, P, C=0.1, solver="lbfgs", tol=1e-10, max_iter=20_000):
-    """(V, path): the gate (d + 1, K) of fixed experts, and the objective along the way.
+def fit_gate(Z, P, C=0.1, solver="lbfgs", tol=1e-10, max_iter=20_000, weight=1.0):
+    """(V, path): the gate (d + 1, K) of fixed experts P (n, K), and the objective along the way.
 
     `solver` is "em" (Jordan & Jacobs 1994: responsibilities, then a Newton step on them; see
     `climb`) or "lbfgs", on the same objective and its gradient. Both start at V = 0. With a large
     C a mixture may have several maxima, and the two may climb to different ones. Raises
     ArithmeticError where `max_iter` iterations are not enough.
     """
-    V = np.zeros((Z.shape[1], P.shape[1]))
-
-    def em_step(V):
-        return newton_step(V, Z, responsibilities(softmax(Z @ V, axis=1), P), C)
+    start, log_P = np.zeros((Z.shape[1], P.shape[1])), log_chances(P)
 
     def objective(V):
-        return gate_objective(V, Z, P, C)[0]
+        return gate_objective(V, Z, log_P, C, weight)
 
-    if solver == "em":
-        return climb(V, em_step, objective, tol, max_iter)
-    if solver != "lbfgs":
+    def em_step(V):
+        R = responsibilities(Z @ V, log_P)
+        return newton_step(V, Z, np.reshape(weight, (-1, 1)) * R, C)
+
+    if checked_solver(solver) == "em":
+        return climb(start, em_step, lambda V: objective(V)[0], tol, max_iter)
+    flat, path = lbfgs(lambda v: objective(v.reshape(start.shape)), start.ravel(), max_iter)
+    return flat.reshape(start.shape), path
+
+
+def checked_solver(solver):
+    """`solver`, if it is one that there is."""
+    if solver not in ("em", "lbfgs"):
         raise ValueError(f"solver must be 'em' or 'lbfgs', not {solver!r}")
+    return solver
+
+
+def lbfgs(objective, start, max_iter):
+    """(maximiser (p,), path) of `objective`, which gives (value, gradient), by L-BFGS.
+
+    Raises ArithmeticError where the gradient that is left, of a sum over rows, is not small.
+    """
 
     def descent(flat):
-        value, gradient = gate_objective(flat.reshape(V.shape), Z, P, C)
+        value, gradient = objective(flat)
         return -value, -gradient.ravel()
 
-    path = [objective(V)]
+    path = [objective(start)[0]]
     found = minimize(
         descent,
-        V.ravel(),
+        start,
         jac=True,
         method="L-BFGS-B",
         callback=lambda intermediate_result: path.append(-intermediate_result.fun),
         options={"gtol": 1e-6, "ftol": 0, "maxiter": max_iter, "maxfun": 10 * max_iter},
     )
-    if np.max(np.abs(found.jac)) > 1e-3:
+    if np.max(np.abs(found.jac)) > 1e-3 * max(1, abs(found.fun) / 1e3):
         raise ArithmeticError(f"L-BFGS did not converge: {found.message}; allow more iterations")
-    return found.x.reshape(V.shape), path
+    return found.x, path
 
 
 def climb(state, step, objective, tol, max_iter):
@@ -118,22 +152,22 @@ def climb(state, step, objective, tol, max_iter):
     )
 
 
-def mixture_objective(V, W, Z, Y, C):
+def mixture_objective(V, W, Z, Y, C, weight=1.0):
     """(value, gradient): the same with trainable experts, p_k = softmax(zᵀW_k), W (K, d + 1, m).
 
     Y (n, m) holds the labels as rows of one 1. The gradient is flat: V's entries, then W's.
     """
-    p = softmax(Z @ W, axis=2)
-    P = np.sum(p * Y, axis=2).T
-    value, slope = gate_objective(V, Z, P, C)
-    R = responsibilities(softmax(Z @ V, axis=1), P)
-    slopes = Z.T @ (R.T[:, :, None] * (Y - p)) - W / C
+    log_p = log_softmax(Z @ W, axis=2)
+    log_P = np.sum(log_p * Y, axis=2).T
+    value, slope = gate_objective(V, Z, log_P, C, weight)
+    R = np.reshape(weight, (-1, 1)) * responsibilities(Z @ V, log_P)
+    slopes = Z.T @ (R.T[:, :, None] * (Y - np.exp(log_p))) - W / C
     return value - np.sum(W**2) / (2 * C), np.concatenate([slope.ravel(), slopes.ravel()])
 
 
-def mixture_step(V, W, Z, Y, C):
+def mixture_step(V, W, Z, Y, C, weight=1.0):
     """(V, W) after one EM iteration: responsibilities, then a Newton step for gate and experts."""
-    P = np.sum(softmax(Z @ W, axis=2) * Y, axis=2).T
-    R = responsibilities(softmax(Z @ V, axis=1), P)
+    log_P = np.sum(log_softmax(Z @ W, axis=2) * Y, axis=2).T
+    R = np.reshape(weight, (-1, 1)) * responsibilities(Z @ V, log_P)
     experts = [newton_step(W_k, Z, r[:, None] * Y, C) for W_k, r in zip(W, R.T, strict=True)]
     return newton_step(V, Z, R, C), np.array(experts)

@@ -65,18 +65,22 @@ def gaussian_log_likelihood(x, mean, sd):
 def fit_by_descent(gradient, start, step_size, num_steps, tol=1e-8):
     """The minimiser (n,) that descent on a negative log-likelihood reaches.
 
-    `gradient` is that of the negative log-likelihood. Raises ArithmeticError where the gradient's
-    largest entry at the end is not below `tol`: it diverged, or has not converged yet.
+    `gradient` is that of the negative log-likelihood; it stops where the gradient's largest entry
+    is `tol` or less. Raises ArithmeticError where `num_steps` steps do not get there: it diverged,
+    or has not converged yet, or there is no minimum (`helpers.remarks.separation`).
     """
+    end = np.asarray(start, dtype=float)
     with np.errstate(over="ignore", invalid="ignore"):
-        end = descend(gradient, start, step_size, num_steps)[-1]
-        slope = np.max(np.abs(gradient(end)))
-    if not slope <= tol:
-        raise ArithmeticError(
-            f"descent did not converge: the gradient is {slope:.3g} after {num_steps} steps of "
-            f"size {step_size:g} (tolerance {tol:g}); change the step size or take more steps"
-        )
-    return end
+        for _ in range(num_steps):
+            end = descend(gradient, end, step_size, 1)[-1]
+            slope = np.max(np.abs(gradient(end)))
+            if slope <= tol:
+                return end
+    raise ArithmeticError(
+        f"descent did not converge: the gradient is {slope:.3g} after {num_steps} steps of "
+        f"size {step_size:g} (tolerance {tol:g}); change the step size or take more steps, and "
+        "see whether there is a minimum at all"
+    )
 
 
 def _probabilities(p):

@@ -18,9 +18,9 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from helpers.figure_data import MIME, described
 
 # Okabe & Ito's colours, safe for the colour-blind, told apart in greyscale by dash and marker.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00"]
-DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3))]
-MARKERS = ["o", "s", "^", "D", "v", "X"]
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9"]
+DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2))]
+MARKERS = ["o", "s", "^", "D", "v", "X", "P"]
 
 
 def figure(draw):
@@ -63,14 +63,19 @@ def _styled(series):
 
 
 def _lines(axis, series):
-    for label, (x, y), colour, dash, marker in _styled(series):
+    for label, (x, y, *ends), colour, dash, marker in _styled(series):
         few = marker if len(x) <= 30 else None
         axis.plot(x, y, color=colour, linestyle=dash, marker=few, label=label)
+        if ends:
+            axis.plot([x, x], ends, color=colour, linewidth=1)
 
 
 @figure
 def curves(series, xlabel, ylabel, title="", xscale="linear", yscale="linear", marks=()):
-    """Lines, one per entry of `series` {label: (x, y)}; `marks` are points (x, y, text)."""
+    """Lines, one per entry of `series` {label: (x, y)}; `marks` are points (x, y, text).
+
+    With (x, y, low, high) an interval is drawn at each point.
+    """
     drawing, (axis,) = _axes(xlabel=xlabel, ylabel=ylabel, title=title)
     axis.set(xscale=xscale, yscale=yscale)
     _lines(axis, series)
@@ -147,14 +152,28 @@ def confusions(matrices):
 @figure
 def intervals(rows, xlabel, reference=None, title=""):
     """A point and its interval per row of `rows` {label: (estimate, low, high)}."""
-    drawing, (axis,) = _axes(8.0, 0.9 + 0.4 * len(rows), xlabel=xlabel, title=title)
-    for row, (estimate, low, high) in enumerate(rows.values()):
-        axis.plot([low, high], [row, row], color=COLOURS[0], linewidth=2)
-        axis.plot(estimate, row, "o", color=COLOURS[0])
-    axis.set_yticks(range(len(rows)), rows)
-    axis.invert_yaxis()
-    if reference is not None:
-        axis.axvline(reference, color="black", linestyle=":")
+    return _interval_panels({title: rows}, [xlabel], reference)
+
+
+@figure
+def interval_panels(groups, xlabels, reference=None):
+    """The same side by side: a panel per entry of `groups` {title: rows}, of the same labels."""
+    return _interval_panels(groups, xlabels, reference)
+
+
+def _interval_panels(groups, xlabels, reference):
+    labels = list(next(iter(groups.values())))
+    width = 8.0 if len(groups) == 1 else 2.6 + 2.8 * len(groups)
+    drawing, axes = _axes(width, 0.9 + 0.4 * len(labels), len(groups))
+    for axis, (title, rows), xlabel in zip(axes, groups.items(), xlabels, strict=True):
+        for row, (estimate, low, high) in enumerate(rows.values()):
+            axis.plot([low, high], [row, row], color=COLOURS[0], linewidth=2)
+            axis.plot(estimate, row, "o", color=COLOURS[0])
+        axis.set(title=title, xlabel=xlabel)
+        axis.set_yticks(range(len(labels)), labels if axis is axes[0] else [])
+        axis.invert_yaxis()
+        if reference is not None:
+            axis.axvline(reference, color="black", linestyle=":")
     return drawing
 
 

@@ -1,40 +1,27 @@
-"""Problem 5 over repeated splits: what each model reaches honestly, what each mistake adds.
+"""Problem 5 over repeated splits: what each model reaches honestly, what each mistake adds."""
 
-`make splits` (a few minutes) writes the two tables data/repeated_splits_*.csv.
-"""
-
-import signal
-import sys
 from itertools import product
 
 import numpy as np
 import pandas as pd
-from joblib.externals.loky import get_reusable_executor
-from scipy.special import logit
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
 
 from helpers import asd, stacking
-from helpers.classifiers import homework_classifiers
+from helpers.classifiers import (
+    forest,
+    homework_classifiers,
+    tuned_forest,
+    two_experts,
+    with_products,
+)
 from helpers.gate import Gate
-from helpers.moe import LogisticMixture
-from helpers.scores import SCORES, clipped
+from helpers.scores import SCORES, logits
 
 FOLDS = 4  # three quarters to learn from, one to test on; inside, the same again
 MODELS = asd.DATA / "repeated_splits_models.csv"
 LEAK = asd.DATA / "repeated_splits_leak.csv"
-
-
-def forest(trees, seed):
-    """The homework's random forest: scikit-learn's defaults, so many trees."""
-    return RandomForestClassifier(trees, random_state=seed)
-
-
-def logits(meta):
-    """Log-odds of meta-features (n, k): what a logistic regression can weigh."""
-    return logit(clipped(meta))
 
 
 def total(X):
@@ -42,15 +29,17 @@ def total(X):
     return X.sum(axis=1, keepdims=True)
 
 
-def second_stages(seed):
+def second_stages(seed, folds=FOLDS):
     """What learns from the items X, or from the experts' predictions: {name: (model, inputs)}.
 
     `inputs(X, meta)` picks what the model sees, of X (n, 10) and meta-features (n, 3).
     """
     return {
         "logistic regression on the score": (LogisticRegression(), lambda X, meta: total(X)),
+        "logistic regression with products": (with_products(), lambda X, meta: X),
         "forest on items": (forest(1000, seed), lambda X, meta: X),
-        "two logistic experts": (LogisticMixture(random_state=seed), lambda X, meta: X),
+        "forest on items, tuned": (tuned_forest(seed, folds), lambda X, meta: X),
+        "two logistic experts": (two_experts(seed, folds), lambda X, meta: X),
         "stack: forest": (forest(200, seed), lambda X, meta: meta),
         "stack: forest, with items": (forest(200, seed), lambda X, meta: np.hstack([meta, X])),
         "stack: logistic regression": (LogisticRegression(), lambda X, meta: logits(meta)),
@@ -67,10 +56,11 @@ def predictions(train, test, seed, epochs):
     models = homework_classifiers(seed, epochs)
     fitted = stacking.fit_all(models, X, y)
     meta_test = stacking.meta_features(fitted, X_test)
-    meta = stacking.out_of_fold(models, X, y, min(FOLDS, np.bincount(y).min()), seed)
+    folds = min(FOLDS, np.bincount(y).min())
+    meta = stacking.out_of_fold(models, X, y, folds, seed)
     given = {"always the base rate": np.full(len(test), y.mean())}
     given |= dict(zip(models, meta_test.T, strict=True))
-    for name, (model, inputs) in second_stages(seed).items():
+    for name, (model, inputs) in second_stages(seed, folds).items():
         model.fit(inputs(X, meta), y)
         given[name] = stacking.positive(model.predict_proba(inputs(X_test, meta_test)))
     gate = Gate().fit(X, stacking.of_label(meta, y))
@@ -142,12 +132,8 @@ def compare(table, repeats, seed, epochs=500, only=None, n_jobs=1, say=""):
     """
     pairs = splits(table, repeats, seed)
     wanted = range(len(pairs)) if only is None else only
-    jobs = (delayed(one_split)(*pairs[i], seed + i, epochs) for i in wanted)
-    rows = []
-    for row in Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
-        rows.append(row)
-        if say:
-            print(f"{say} {len(rows)} of {len(wanted)}", flush=True)
+    jobs = [delayed(one_split)(*pairs[i], seed + i, epochs) for i in wanted]
+    rows = side_by_side(jobs, n_jobs, say)
     return tuple(
         pd.concat(
             [pd.DataFrame(parts).assign(split=i) for i, parts in zip(wanted, kind, strict=True)],
@@ -157,14 +143,11 @@ def compare(table, repeats, seed, epochs=500, only=None, n_jobs=1, say=""):
     )
 
 
-def write():
-    """Write the two committed tables, of the course's training table (`make splits`)."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        tables = compare(asd.load(), 10, seed=5, n_jobs=-1, say="split")
-    except KeyboardInterrupt:
-        sys.exit("Interrupted: the tables in data/ stay as they were.")
-    finally:  # joblib's workers outlive an interrupt by minutes
-        get_reusable_executor().shutdown(kill_workers=True)
-    for frame, path in zip(tables, [MODELS, LEAK], strict=True):
-        frame.round(6).to_csv(path, index=False, lineterminator="\n")
+def side_by_side(jobs, n_jobs, say=""):
+    """What the delayed `jobs` return, in order; says `say` and a number as each is done."""
+    results = []
+    for result in Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
+        results.append(result)
+        if say:
+            print(f"{say} {len(results)} of {len(jobs)}", flush=True)
+    return results

@@ -1,7 +1,9 @@
-"""How good probabilities are, in seven ways, and the interval of a mean of such scores."""
+"""How good probabilities are, in seven ways, what decisions on them are worth, and intervals."""
 
 import numpy as np
-from scipy.special import stdtrit
+import pandas as pd
+from scipy.special import logit, stdtrit
+from scipy.stats import binomtest
 from sklearn import metrics
 
 SCORES = {
@@ -20,6 +22,11 @@ def clipped(p, margin=0.001):
     return np.clip(p, margin, 1 - margin)
 
 
+def logits(p):
+    """Log-odds of probabilities, `clipped`: what a logistic regression can weigh."""
+    return logit(clipped(p))
+
+
 def calibration_error(y, p, bins=10):
     """Σ over bins of p of (share of rows) · |mean y − mean p| (expected calibration error)."""
     bin_of = np.minimum((np.asarray(p) * bins).astype(int), bins - 1)
@@ -27,14 +34,62 @@ def calibration_error(y, p, bins=10):
     return float(np.sum(np.abs(gaps)) / len(p))
 
 
+def calibration_null(p, rng, draws=1_000):
+    """Calibration errors of perfectly calibrated models that give p (n,): `draws` of them.
+
+    Labels are drawn with exactly these probabilities. On few rows the error is far from 0 by chance
+    alone (Bröcker & Smith 2007), so an error says something only beside these.
+    """
+    labels = rng.random((draws, len(p))) < p
+    return np.array([calibration_error(drawn, p) for drawn in labels])
+
+
+def net_benefit(y, p, threshold):
+    """True positives a row, less false ones at the price threshold / (1 − threshold) each.
+
+    What acting on p >= threshold is worth to somebody who is indifferent at that probability, in
+    true positives found (Vickers & Elkin 2006); acting on nobody is worth 0.
+    """
+    act, price = np.asarray(p) >= threshold, threshold / (1 - threshold)
+    return float(np.mean(act & (y == 1)) - price * np.mean(act & (y == 0)))
+
+
 def mean_interval(values, level=0.95, overlap=0):
     """(mean, low, high): a mean and its interval by Student's t, of values (n,).
 
     `overlap` is 0 for independent values. For one figure per split of the same table it is rows
     tested on / rows trained on: splits share rows, and without this correction the interval is far
-    too short (Nadeau & Bengio 2003).
+    too short (Nadeau & Bengio 2003; for repeated k-fold Bouckaert & Frank 2004). For m intervals
+    that are to hold together take `level` 1 − 0.05/m (Bonferroni).
     """
     mean, n = float(np.mean(values)), len(values)
     error = np.std(values, ddof=1) * np.sqrt(1 / n + overlap)
     half = float(stdtrit(n - 1, (1 + level) / 2) * error)
     return mean, mean - half, mean + half
+
+
+def by_group(y, p, threshold, groups, fewest=20):
+    """Who is missed, who is alarmed for nothing, and whether p means the same, in each group.
+
+    Of labels y (n,), probabilities p (n,) and the names `groups` (n,): {error: {group: (estimate,
+    low, high)}}; groups of fewer than `fewest` rows are put together. "missed" is the share with
+    p < threshold of those with label 1, "false alarms" that with p >= threshold of the others (both
+    with Wilson's interval), "label − probability" the mean of y − p. All intervals hold together.
+    """
+    table = pd.DataFrame({"y": y, "p": p, "group": np.asarray(groups, dtype=object)})
+    size = table.groupby("group")["y"].transform("size")
+    table["group"] = table["group"].where(size >= fewest, "all others")
+    parts = {f"{group} ({len(rows)})": rows for group, rows in table.groupby("group")}
+    level = 1 - 0.05 / (3 * len(parts))
+
+    def share(wrong):
+        if not len(wrong):
+            return np.nan, 0.0, 1.0
+        ends = binomtest(int(wrong.sum()), len(wrong)).proportion_ci(level, method="wilson")
+        return float(wrong.mean()), float(ends.low), float(ends.high)
+
+    return {
+        "missed": {g: share(r["p"][r["y"] == 1] < threshold) for g, r in parts.items()},
+        "false alarms": {g: share(r["p"][r["y"] == 0] >= threshold) for g, r in parts.items()},
+        "label − probability": {g: mean_interval(r["y"] - r["p"], level) for g, r in parts.items()},
+    }

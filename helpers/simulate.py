@@ -26,23 +26,24 @@ def simulate(n_negative, n_positive, rng, figures):
     draws are used, which numpy keeps the same from version to version.
     """
     sizes = [n_negative, n_positive]
-    items = np.vstack(
-        [_items(n, group, rng) for n, group in zip(sizes, figures["classes"], strict=True)]
+    answers = np.vstack(
+        [items(n, group, rng) for n, group in zip(sizes, figures["classes"], strict=True)]
     )
-    table = pd.DataFrame(items, columns=ITEMS)
+    table = pd.DataFrame(answers, columns=ITEMS)
     table[TARGET] = np.repeat([0, 1], sizes)
-    table = pd.concat([table, _background(items.sum(axis=1), rng, figures)], axis=1)
+    table = pd.concat([table, _background(answers.sum(axis=1), rng, figures)], axis=1)
     table = table.iloc[np.argsort(rng.random(len(table)))].reset_index(drop=True)
     table["ID"] = np.arange(1, len(table) + 1)
     table["age_desc"] = "18 and more"
     return table[COLUMNS]
 
 
-def _items(n, group, rng):
+def items(n, group, rng):
+    """Answers (n, 10) of one class, `group` of the figures: correlated normals, cut."""
     correlation = np.eye(len(ITEMS))
     for i, row in enumerate(group["tetrachoric_lower"], start=1):
         correlation[i, :i] = correlation[:i, i] = row
-    # Pairwise estimates need not form a correlation matrix: lift the eigenvalues, rescale.
+    # Rounded estimates of pairs need not form a correlation matrix: keep the eigenvalues above 0.
     values, vectors = np.linalg.eigh(correlation)
     covariance = vectors @ np.diag(np.maximum(values, 1e-3)) @ vectors.T
     scale = np.sqrt(np.diag(covariance))

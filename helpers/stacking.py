@@ -5,9 +5,10 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 
-def fit_all(models, X, y):
-    """Fitted clones {name: classifier} of `models`, on X (n, d) and y (n,)."""
-    return {name: clone(model).fit(X, y) for name, model in models.items()}
+def fit_all(models, X, y, weight=None):
+    """Fitted clones {name: classifier} of `models`, on X (n, d), y (n,) and weights (n,)."""
+    given = {} if weight is None else {"sample_weight": weight}
+    return {name: clone(model).fit(X, y, **given) for name, model in models.items()}
 
 
 def rounded(p):
@@ -43,6 +44,7 @@ def out_of_fold(models, X, y, n_splits, seed):
     return np.column_stack([held_out(model, X, y, folds)[:, 1] for model in models.values()])
 
 
-def held_out(model, X, y, folds):
+def held_out(model, X, y, folds, weight=None):
     """Probabilities (n, classes) of each row from a model fitted on the other `folds`."""
-    return cross_val_predict(model, X, y, cv=folds, method="predict_proba")
+    given = {} if weight is None else {"sample_weight": weight}
+    return cross_val_predict(model, X, y, cv=folds, method="predict_proba", params=given)

@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--lock", type=Path, default=Path("requirements.lock"))
     result.add_argument("--only", default="", help="a notebook's number or the start of its name")
     result.add_argument("--data", default="", help="a table of one's own: the parameter `data`")
+    result.add_argument("--unlabelled", default="", help="rows to predict: that parameter")
     result.add_argument("--params", default="", help='for example "seed=7 step_size=0.05"')
     result.add_argument("--force", action="store_true", help="execute also what has not changed")
     result.add_argument("--explain", action="store_true", help="say why each is executed or not")
@@ -48,7 +49,7 @@ def _limit(kind: type):
 def jobs_of(options: argparse.Namespace) -> list[Job]:
     """What the options ask for; raises UsageError, one sentence, where that cannot be met."""
     paths = notebook.select(options.notebooks, options.only)
-    grid, given = typed(options.sweep or []), _given(options)
+    grid, given = typed(options.sweep or []), chosen(options)
     if options.sweep is not None and (len(paths) > 1 or not grid):
         raise UsageError("A sweep takes one notebook and a grid: make sweep ONLY=05 seed=0:20.")
     own = {path: notebook.defaults(path) if given or grid else {} for path in paths}
@@ -77,7 +78,7 @@ def pages_of(options: argparse.Namespace) -> list[Job]:
 
     They may quote what the notebooks show, and come after them.
     """
-    if options.only or options.params or options.data or options.sweep is not None:
+    if chosen(options) or options.only or options.sweep is not None:
         return []
     place = _where(options)
     return [
@@ -102,18 +103,19 @@ def typed(words: list[str]) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words)
 
 
-def _given(options: argparse.Namespace) -> dict[str, object]:
-    """{name: value} of the parameters that --params and --data give."""
+def chosen(options: argparse.Namespace) -> dict[str, object]:
+    """{name: value} of the parameters that --params, --data and --unlabelled give."""
     try:
         texts = typed(shlex.split(options.params))
     except ValueError as error:
         raise UsageError(f"The parameters {options.params} cannot be read: {error}.") from None
     given = {name: notebook.literal(text) for name, text in texts.items()}
-    if options.data:
-        data = Path(options.data).expanduser().resolve()
-        if not data.is_file():
-            raise UsageError(f"There is no file {options.data!r} to take the data from.")
-        given["data"] = str(data)
+    for name in ("data", "unlabelled"):
+        if typed_path := getattr(options, name):
+            path = Path(typed_path).expanduser().resolve()
+            if not path.is_file():
+                raise UsageError(f"There is no file {typed_path!r} to take the data from.")
+            given[name] = str(path)
     return given
 
 

@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
             status, tasks = complete(jobs, options)
             if options.sweep and status != INTERRUPTED:
                 print(sweep.write(tasks, list(request.typed(options.sweep))))
-            elif status == 0 and (options.params or options.data):
+            elif status == 0 and request.chosen(options):
                 print(f"Parameters were given, so the results stay in {options.build}/.")
             elif status == 0 and not options.keep:
                 status = take_over(tasks, options.differences)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
@@ -12,6 +13,7 @@ from helpers.mixture_likelihood import (
     climb,
     fit_gate,
     gate_objective,
+    log_chances,
     mixture_objective,
     mixture_step,
     newton_step,
@@ -42,15 +44,17 @@ def test_responsibilities_are_the_posterior_by_counting():
     expert = rng.choice(3, size=400_000, p=weights)
     label = rng.random(expert.size) < p[expert]
     counted = np.bincount(expert[label]) / label.sum()
-    formula = responsibilities(weights[None], p[None])[0]
+    formula = responsibilities(np.log(weights)[None], np.log(p)[None])[0]
     np.testing.assert_allclose(formula, counted, atol=4 * 0.5 / np.sqrt(label.sum()))
     np.testing.assert_allclose(formula, [0.18 / 0.35, 0.05 / 0.35, 0.12 / 0.35])
 
 
 def test_an_impossible_label_leaves_the_gate_as_it_is():
-    np.testing.assert_allclose(
-        responsibilities(np.array([[0.3, 0.7]]), np.zeros((1, 2))), [[0.3, 0.7]]
-    )
+    log_P = log_chances(np.array([[0.0, 0.0], [1e-9, 1e-12], [0.25, 1.0]]))
+    np.testing.assert_allclose(np.exp(log_P), [[1e-9, 1e-9], [1e-9, 1e-9], [0.25, 1]], rtol=1e-12)
+    log_gate = np.log([[0.3, 0.7]])
+    np.testing.assert_allclose(responsibilities(log_gate, log_P[:1]), [[0.3, 0.7]])
+    np.testing.assert_allclose(responsibilities(log_gate + 800, log_P[:1]), [[0.3, 0.7]])
 
 
 def test_objective_is_its_formula(problem):
@@ -59,9 +63,9 @@ def test_objective_is_its_formula(problem):
     for z, p in zip(Z, P, strict=True):
         weight = np.exp([z @ V[:, k] for k in range(4)])
         brute += np.log(sum(weight[k] / weight.sum() * p[k] for k in range(4)))
-    value, _ = gate_objective(V, Z, P, C=2.5)
+    value, _ = gate_objective(V, Z, np.log(P), C=2.5)
     assert value == pytest.approx(brute - np.sum(V**2) / 5, abs=1e-9)
-    assert np.isfinite(gate_objective(V, Z, 0 * P, 1.0)[0])
+    assert np.isfinite(gate_objective(V, Z, log_chances(0 * P), 1.0)[0])
 
 
 def test_gradient_agrees_with_complex_step(problem):
@@ -73,7 +77,7 @@ def test_gradient_agrees_with_complex_step(problem):
         return np.sum(np.log(mixed)) - np.sum(flat**2) / (2 * 2.5)
 
     expected = complex_step(value, V.ravel()).reshape(V.shape)
-    np.testing.assert_allclose(gate_objective(V, Z, P, 2.5)[1], expected, atol=1e-10)
+    np.testing.assert_allclose(gate_objective(V, Z, np.log(P), 2.5)[1], expected, atol=1e-10)
 
 
 def test_newton_reaches_scikit_learns_maximum():
@@ -125,14 +129,15 @@ def test_em_and_lbfgs_find_the_same_maximum(problem, C):
     by_em, path = fit_gate(Z, P, C, "em")
     by_lbfgs, other = fit_gate(Z, P, C, "lbfgs")
     assert abs(path[-1] - other[-1]) <= 1e-6
-    assert path[0] == other[0] == gate_objective(0 * V, Z, P, C)[0]
-    assert path[-1] == gate_objective(by_em, Z, P, C)[0]
-    assert other[-1] == pytest.approx(gate_objective(by_lbfgs, Z, P, C)[0], abs=1e-9)
+    assert path[0] == other[0] == gate_objective(0 * V, Z, np.log(P), C)[0]
+    assert path[-1] == gate_objective(by_em, Z, np.log(P), C)[0]
+    assert other[-1] == pytest.approx(gate_objective(by_lbfgs, Z, np.log(P), C)[0], abs=1e-9)
     assert np.all(np.diff(path) >= -1e-10)
     assert path[-1] > path[0] + 1
     np.testing.assert_allclose(by_em, by_lbfgs, atol=2e-3)
     # A third way, which knows neither the gradient nor responsibilities.
-    third = minimize(lambda v: -gate_objective(v.reshape(V.shape), Z, P, C)[0], np.zeros(12))
+    log_P = np.log(P)
+    third = minimize(lambda v: -gate_objective(v.reshape(V.shape), Z, log_P, C)[0], np.zeros(12))
     assert abs(-third.fun - path[-1]) <= 1e-4
 
 
@@ -164,6 +169,8 @@ def test_climbing_stops_at_the_gain_and_refuses_to_go_down():
     assert state == 0.0625
     with pytest.raises(ArithmeticError, match="EM went down, by 0.1: a step or a formula is wrong"):
         climb(1.0, lambda s: s - 0.1, lambda s: s, tol=1e-9, max_iter=5)
+    with pytest.raises(ArithmeticError, match="EM went down, by 1e-06"):
+        climb(1.0, lambda s: s - 1e-6, lambda s: s, tol=1e-9, max_iter=5)
     # What rounding takes away is no descent.
     assert climb(1.0, lambda s: s - 1e-12, lambda s: s, tol=0, max_iter=5)[0] < 1
     with pytest.raises(ArithmeticError, match="gains 1 nats after 5 iterations"):
@@ -204,6 +211,62 @@ def test_an_em_iteration_raises_the_likelihood_and_its_parts_are_newton_steps(tr
     P = np.array(
         [[softmax(z @ W[k])[y.argmax()] for k in range(2)] for z, y in zip(Z, Y, strict=True)]
     )
-    R = responsibilities(softmax(Z @ V, axis=1), P)
+    R = responsibilities(Z @ V, np.log(P))
     np.testing.assert_allclose(V2, newton_step(V, Z, R, 3.0))
     np.testing.assert_allclose(W2[1], newton_step(W[1], Z, R[:, 1:] * Y, 3.0))
+
+
+@pytest.mark.parametrize("size", [1, 30, 1_000])
+def test_the_gradient_is_the_objectives_with_weights_of_any_size(trainable, size):
+    """A floor under probabilities was in the objective and in no slope: off by 3.6."""
+    V, W, Z, Y = trainable
+    at = size * np.concatenate([V.ravel(), W.ravel()])
+    rng = np.random.default_rng(0)
+    weight = rng.uniform(0, 3, len(Z))
+
+    def mixture(flat):
+        V, W = flat[:6].reshape(3, 2), flat[6:].reshape(2, 3, 3)
+        return mixture_objective(V, W, Z, Y, 3.0, weight)
+
+    value, gradient = mixture(at)
+    assert np.isfinite(value)
+
+    def by_torch(flat):
+        V, W = flat[:6].reshape(3, 2), flat[6:].reshape(2, 3, 3)
+        z = torch.tensor(Z)
+        log_p = (torch.log_softmax(z @ W, dim=2) * torch.tensor(Y)).sum(dim=2).T
+        whole = torch.logsumexp(torch.log_softmax(z @ V, dim=1) + log_p, dim=1)
+        return (torch.tensor(weight) * whole).sum() - (flat**2).sum() / 6
+
+    expected = torch.func.grad(by_torch)(torch.tensor(at)).numpy()
+    np.testing.assert_allclose(gradient, expected, atol=1e-6, rtol=1e-9)
+
+
+def test_a_row_that_weighs_two_is_a_row_twice(trainable, problem):
+    V, W, Z, Y = trainable
+    weight = np.arange(len(Z)) % 3
+    twice = np.repeat(np.arange(len(Z)), weight)
+    for weighted, repeated in [
+        (
+            mixture_objective(V, W, Z, Y, 2.0, weight),
+            mixture_objective(V, W, Z[twice], Y[twice], 2.0),
+        ),
+        (mixture_step(V, W, Z, Y, 2.0, weight), mixture_step(V, W, Z[twice], Y[twice], 2.0)),
+    ]:
+        np.testing.assert_allclose(weighted[0], repeated[0], rtol=1e-9)
+        np.testing.assert_allclose(weighted[1], repeated[1], rtol=1e-7, atol=1e-9)
+    Z, P, _ = problem
+    weight = np.arange(len(Z)) % 3
+    twice = np.repeat(np.arange(len(Z)), weight)
+    for solver in ("em", "lbfgs"):
+        V, path = fit_gate(Z, P, 1.0, solver, weight=weight)
+        again, other = fit_gate(Z[twice], P[twice], 1.0, solver)
+        np.testing.assert_allclose(path[-1], other[-1], rtol=1e-9)
+        np.testing.assert_allclose(V, again, atol=1e-4)
+
+
+def test_a_sparse_input_of_the_gate_is_the_dense_one(problem):
+    Z, P, _ = problem
+    np.testing.assert_allclose(
+        fit_gate(with_one(sparse.csr_array(Z[:, 1:])), P)[0], fit_gate(Z, P)[0], atol=1e-5
+    )

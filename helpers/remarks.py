@@ -1,0 +1,120 @@
+"""What has to be said of a table before anything is computed on it, in sentences."""
+
+import numpy as np
+from scipy.optimize import linprog
+
+from helpers.asd import CATEGORICAL, ITEMS, TARGET
+
+FEW, RARE = 200, 0.05  # rows; share of the smaller class
+
+
+def remarks(table):
+    """Sentences about a labelled table (`helpers.asd.load`), the most serious first; [] for none.
+
+    Each names what was found and what follows: a label that is a function of the score, a column
+    that gives the label away, items that never change, classes that a line separates, few rows.
+    """
+    X, y = table[ITEMS].to_numpy(), table[TARGET].to_numpy()
+    n, fewer = len(y), min(y.sum(), (1 - y).sum())
+    found = [*_of_the_score(X.sum(axis=1), y), *_given_away(table, y)]
+    constant = [item for item in ITEMS if table[item].nunique() == 1]
+    if constant:
+        found.append(f"{_listed(constant)} never changes: no model can learn anything from it.")
+    if kind := separation(X, y):
+        found.append(
+            f"The items separate the classes {kind}{_one_sided(table)}: a logistic regression "
+            "without a penalty has no maximum-likelihood estimate, since larger weights are always "
+            "better. With a Gaussian prior on the weights there is one, the MAP estimate."
+        )
+    if n < FEW:
+        margin = 196 * np.sqrt(0.25 / n)
+        found.append(
+            f"There are {n} rows: even over all of them an accuracy is known only to about "
+            f"± {margin:.0f} points, so hardly any difference between models can be shown."
+        )
+    if fewer < RARE * n:
+        found.append(
+            f"Only {fewer} of {n} rows are in the smaller class: always answering the other one is "
+            f"right in {100 * (1 - fewer / n):.0f} %, so read AUC and log loss, not accuracy."
+        )
+    return found
+
+
+def separation(X, y):
+    """ "completely", "but for ties", or "" where rows X (n, d) of both labels y (n,) overlap.
+
+    Linear programs ask for a direction w with y_i zᵢᵀw >= 0 everywhere (labels as −1 and 1, z with
+    a 1 in front) and more than 0 somewhere, or everywhere (Albert & Anderson 1984; Konis 2007).
+    """
+    rows = np.unique(np.column_stack([np.ones(len(y)), X, y]), axis=0)
+    towards = np.where(rows[:, -1:] == 1, 1, -1) * rows[:, :-1]
+    limits = [(-1, 1)] * towards.shape[1]
+    some = linprog(-towards.sum(axis=0), A_ub=-towards, b_ub=np.zeros(len(rows)), bounds=limits)
+    if -some.fun < 1e-6:
+        return ""
+    margin = np.column_stack([-towards, np.ones(len(rows))])
+    goal = np.append(np.zeros(towards.shape[1]), -1)
+    every = linprog(goal, A_ub=margin, b_ub=np.zeros(len(rows)), bounds=[*limits, (None, None)])
+    return "completely" if -every.fun > 1e-6 else "but for ties"
+
+
+def _of_the_score(score, y):
+    best, missed = min(
+        ((points, np.sum((score >= points) != y)) for points in range(1, len(ITEMS) + 1)),
+        key=lambda pair: pair[1],
+    )
+    if _tells(missed, y):
+        yield (
+            f"The label is 1 where the score is {best} or more, in {_share(missed, y)}: it is "
+            "computed from the items. Whatever can count finds it, and no number below says how "
+            "well anything is recognised that the questionnaire did not say itself."
+        )
+
+
+def _given_away(table, y):
+    for column in [*ITEMS, "age", "result", *CATEGORICAL]:
+        values = table[column]
+        if column in CATEGORICAL:
+            levels = values.where(values.groupby(values).transform("size") >= 5, "(rare)")
+            guess = table[TARGET].groupby(levels).transform("mean") > 0.5
+            missed = np.sum(guess != y)
+        else:
+            missed = _best_cut(values.to_numpy(), y)
+        if _tells(missed, y):
+            yield (
+                f"Column {column!r} alone tells the label, in {_share(missed, y)}: was it written "
+                "down after the label, or from it? Leave it out of every model's inputs."
+            )
+
+
+def _best_cut(values, y):
+    """Fewest rows that one threshold on `values` gets wrong, in either direction."""
+    order = np.argsort(values, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(values[order])), len(y) - 1)
+    above = y.sum() - np.cumsum(y[order])[ends]  # positives above each cut
+    wrong = np.cumsum(y[order])[ends] + (len(y) - 1 - ends) - above
+    return min(wrong.min(), (len(y) - wrong).min())
+
+
+def _one_sided(table):
+    """Which answers only one class gives, in brackets, if any does."""
+    found = [
+        f"{item} = {value}: always {rows[TARGET].iloc[0]}, {len(rows)} rows"
+        for item in ITEMS
+        for value, rows in table.groupby(item)
+        if rows[TARGET].nunique() == 1
+    ]
+    return f" ({'; '.join(found)})" if found else ""
+
+
+def _tells(missed, y):
+    """Whether so few errors are next to none of what always giving one answer makes."""
+    return missed <= 0.05 * min(y.sum(), (1 - y).sum())
+
+
+def _share(missed, y):
+    return f"all {len(y)} rows" if missed == 0 else f"all but {missed} of {len(y)} rows"
+
+
+def _listed(names):
+    return names[0] if len(names) == 1 else f"Each of {', '.join(names)}"
