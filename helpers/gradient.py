@@ -7,6 +7,8 @@ one number, the Jacobian (m, n) with J[i, j] = ∂f_i/∂x_j where f returns m o
 
 import numpy as np
 
+ENOUGH = 1e-4  # Armijo's share of the promised fall
+
 
 def sgd(g, t, m, v):
     """Plain gradient descent: the direction is the gradient g; m and v stay as they are."""
@@ -45,6 +47,22 @@ def descend(gradient, start, step_size, num_steps, rule=sgd):
         direction, m, v = rule(np.asarray(gradient(path[-1])), t, m, v)
         path.append(path[-1] - step_size * direction)
     return np.array(path)
+
+
+def backtracking(cost, gradient, start, first_size, num_steps):
+    """(path (num_steps + 1, n), sizes (num_steps,)): descent that looks for each step's size.
+
+    From `first_size` it is halved until the cost falls by `ENOUGH` of what the gradient promises
+    (Armijo 1966). Where rounding leaves nothing to gain the size is 0, and it stays.
+    """
+    path, sizes = [np.asarray(start, dtype=float)], []
+    for _ in range(num_steps):
+        here, g, size = path[-1], np.asarray(gradient(path[-1])), first_size
+        while cost(here - size * g) > cost(here) - ENOUGH * size * (g @ g):
+            size = size / 2 if size > 1e-16 * first_size else 0.0
+        path.append(here - size * g)
+        sizes.append(size)
+    return np.array(path), np.array(sizes)
 
 
 def steps_until(done, gradient, start, step_size, max_steps, rule=sgd):

@@ -82,7 +82,9 @@ def curves(series, xlabel, ylabel, title="", xscale="linear", yscale="linear", m
     for x, y, text in marks:
         axis.plot(x, y, "k*", markersize=12)
         axis.annotate(text, (x, y), xytext=(6, 8), textcoords="offset points")
-    if len(series) > 1:
+    if len(series) > 4:  # more would cover the lines
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    elif len(series) > 1:
         axis.legend(frameon=False)
     return drawing
 
