@@ -163,3 +163,17 @@ def test_split_keeps_the_classes():
     assert (len(train), len(test)) == (600, 200)
     assert test[asd.TARGET].sum() == 40
     assert not set(train["ID"]) & set(test["ID"])
+
+
+def test_rows_without_a_label(tmp_path, text):
+    path = tmp_path / "mine.csv"
+    table = asd.load(GOOD)
+    table.drop(columns=asd.TARGET).to_csv(path, index=False)
+    rows = asd.load(path, labelled=False)
+    pd.testing.assert_frame_equal(rows, table.drop(columns=asd.TARGET))
+    pd.testing.assert_frame_equal(asd.load(GOOD, labelled=False), rows)  # a label is left aside
+    path.write_text(edit(text, 9, asd.TARGET, "?"), encoding="utf-8")
+    assert len(asd.load(path, labelled=False)) == 200
+    path.write_text(edit(text, 17, "A7_Score", "2"), encoding="utf-8")
+    with pytest.raises(asd.TableError, match="'A7_Score', row 17: '2' is not an item"):
+        asd.load(path, labelled=False)

@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from helpers import asd, stacking
-from helpers.classifiers import ScoreRule, homework_classifiers
+from helpers.classifiers import (
+    ScoreRule,
+    homework_classifiers,
+    tuned_forest,
+    two_experts,
+    with_products,
+)
 from helpers.net import Net
 
 
@@ -124,3 +133,25 @@ def test_equal_rows_are_ties_wherever_they_stand(rows):
     for chunk in (X, X[:601], X[7:190]):
         p = stacking.positive(net.predict_proba(chunk))
         assert len(np.unique(p)) == len(np.unique(chunk, axis=0))
+
+
+def test_products_are_those_of_any_two_items(rows):
+    X, y = rows
+    model = with_products().fit(X, y)
+    pairs = [X[:, i] * X[:, j] for i in range(10) for j in range(i + 1, 10)]
+    wide = np.column_stack([X, *pairs])
+    by_hand = LogisticRegression(max_iter=1000).fit(wide, y)
+    np.testing.assert_allclose(model.predict_proba(X), by_hand.predict_proba(wide), atol=1e-6)
+
+
+def test_what_is_tuned_is_tuned_by_log_loss_on_held_out_folds(rows):
+    X, y = rows[0][:200], rows[1][:200]
+    for model, name in [(tuned_forest(3, folds=3), "min_samples_leaf"), (two_experts(3, 3), "C")]:
+        fitted = model.fit(X, y)
+        assert fitted.best_estimator_.random_state == 3
+        assert len(fitted.cv_results_["split2_test_score"]) == 4
+        one = clone(fitted.best_estimator_).set_params(**{name: fitted.best_params_[name]})
+        p = cross_val_predict(one, X, y, cv=3, method="predict_proba")
+        losses = [log_loss(y[test], p[test]) for _, test in StratifiedKFold(3).split(X, y)]
+        assert fitted.best_score_ == pytest.approx(-np.mean(losses), abs=1e-6)
+        assert fitted.best_score_ == fitted.cv_results_["mean_test_score"].max()

@@ -1,5 +1,7 @@
 """Every derivative against another method; the descent against its closed form and PyTorch."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -105,7 +107,10 @@ def test_an_unknown_mode_is_refused():
     [
         (gradient.sgd, torch.optim.SGD, {}),
         (gradient.momentum, torch.optim.SGD, {"momentum": 0.9}),
+        (partial(gradient.momentum, decay=0.7), torch.optim.SGD, {"momentum": 0.7}),
+        (gradient.nesterov, torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
         (gradient.adam, torch.optim.Adam, {}),
+        (partial(gradient.adam, decays=(0.6, 0.95)), torch.optim.Adam, {"betas": (0.6, 0.95)}),
     ],
 )
 def test_a_rule_goes_where_pytorchs_goes(rule, optimiser, options):
@@ -130,7 +135,7 @@ def test_many_descents_at_once_are_the_same_as_one_by_one():
     np.testing.assert_allclose(paths[:, 1, 1], one)
 
 
-def test_steps_until_counts_the_first_time():
+def test_steps_until_counts_the_first_time_of_those_that_stay():
     def done(theta):
         return np.abs(theta[..., 0]) <= 0.2
 
@@ -141,6 +146,24 @@ def test_steps_until_counts_the_first_time():
     np.testing.assert_array_equal(
         gradient.steps_until(done, lambda t: t, np.ones(1), 3.0, 2000), 2000
     )
+
+
+def test_flying_through_does_not_count():
+    """Momentum on a round bowl was in after one step, and out again after the next."""
+
+    def slope(theta):
+        return theta
+
+    def done(theta):
+        return np.abs(theta[..., 0]) <= 0.2
+
+    start, steps = np.ones(1), 60
+    path = gradient.descend(slope, start, 1.0, steps, gradient.momentum)
+    inside = done(path)
+    assert inside[1]
+    assert not inside[2]
+    last_out = np.flatnonzero(~inside)[-1]
+    assert gradient.steps_until(done, slope, start, 1.0, steps, gradient.momentum) == last_out + 1
 
 
 @pytest.mark.parametrize("rule", [gradient.sgd, gradient.momentum, gradient.adam])
@@ -154,10 +177,10 @@ def test_steps_until_walks_as_descend_does(rule):
     steps = gradient.steps_until(done, lambda t: t @ H, starts, sizes, 60, rule)
     begin = np.broadcast_to(starts, (2, 3, 2))
     path = gradient.descend(lambda t: t @ H, begin, sizes, 60, rule)[1:]
-    reached = done(path)
-    np.testing.assert_array_equal(
-        steps, np.where(reached.any(axis=0), reached.argmax(axis=0) + 1, 60)
-    )
+    out = ~done(path)
+    since = np.where(out.any(axis=0), 60 - out[::-1].argmax(axis=0), 0) + 1
+    np.testing.assert_array_equal(steps, np.minimum(since, 60))
+    assert len(np.unique(steps)) > 3
     assert steps.shape == (2, 3)
 
 
@@ -190,3 +213,28 @@ def test_whole_numbers_will_do():
     path = gradient.descend(lambda t: [1, 1], (2, 9), 1, 2)
     assert path.dtype == np.float64
     np.testing.assert_array_equal(gradient.finite_difference(lambda v: v[0] * 2, [1], h=1), [2])
+
+
+@pytest.mark.parametrize(("start", "seen"), [((2, 9), {0.25}), ((2, 1e-9), {1, 0.25})])
+def test_backtracking_takes_the_largest_halving_that_falls_enough(start, seen):
+    H = np.diag([1.0, 7.0])
+
+    def cost(theta):
+        return theta @ H @ theta / 2
+
+    path, sizes = gradient.backtracking(cost, lambda theta: H @ theta, start, 1.0, 30)
+    assert path.shape == (31, 2)
+    for here, there, size in zip(path[:-1], path[1:], sizes, strict=True):
+        g = H @ here
+        np.testing.assert_allclose(there, here - size * g)
+        assert cost(there) <= cost(here) - 1e-4 * size * (g @ g)
+        assert size == 1 or cost(here - 2 * size * g) > cost(here) - 2e-4 * size * (g @ g)
+    assert set(sizes) == seen
+    assert cost(path[-1]) < 1e-6 * cost(path[0])
+
+
+def test_backtracking_stays_where_nothing_is_to_gain():
+    # A gradient of the wrong sign: every step that can be told from none raises the cost.
+    path, sizes = gradient.backtracking(lambda t: t[0], lambda t: -np.ones(1), [3.0], 1.0, 2)
+    np.testing.assert_array_equal(path, [[3], [3], [3]])
+    assert sizes.max() < 1e-15
