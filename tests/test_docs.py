@@ -49,10 +49,10 @@ def test_a_page_names_what_is_there(page):
     ("text", "found"),
     [
         ("[x](nowhere.md)", "link nowhere.md"),
-        ("`helpers/evidence.py`", "file helpers/evidence.py"),
+        ("`helpers/proof.py`", "file helpers/proof.py"),
         ("`python -m runner.engine`", "module runner.engine"),
         ("`helpers.scores.SCORE`", "name helpers.scores.SCORE"),
-        ("`make evidence`", "target evidence"),
+        ("`make proof`", "target proof"),
     ],
 )
 def test_what_is_not_there_is_named(text, found):

@@ -126,9 +126,12 @@ def test_problem_5_exports_to_a_folder_for_each_choice_of_parameters():
     """Points of a sweep are executed side by side, and must not write one file."""
     cells = {cell.id: cell for cell in nbformat.read(NOTEBOOKS[4], as_version=4).cells}
     names = {node.targets[0].id for node in _parsed(cells["parameters"]).body}
-    assert {"data", "seed", "epochs"} <= names
+    assert {"data", "unlabelled", "seed", "epochs"} <= names
     export = "\n".join(cells["export"].source.splitlines()[:3])
-    assert names <= {node.id for node in ast.walk(ast.parse(export)) if isinstance(node, ast.Name)}
+    assert 'f"predictions-{Path(unlabelled).stem}.csv"' in cells["predict-check"].source
+    assert names - {"unlabelled"} <= {
+        node.id for node in ast.walk(ast.parse(export)) if isinstance(node, ast.Name)
+    }
 
 
 def test_one_place_imports_tensorflow():

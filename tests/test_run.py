@@ -94,13 +94,21 @@ def test_a_notebook_that_cannot_start_is_a_failure_with_a_reason(folder, capsys)
 
 def test_parameters_are_set_and_the_committed_notebook_is_left(folder, capsys):
     path = add(
-        folder, "01-fine", "print(seed, rate, data)", parameters="seed = 1\nrate = 0.5\ndata = None"
+        folder,
+        "01-fine",
+        "print(seed, rate, data, unlabelled)",
+        parameters="seed = 1\nrate = 0.5\ndata = None\nunlabelled = None",
     )
     before = path.read_bytes()
-    table = folder / "my table.csv"
-    table.write_text("x", encoding="utf-8")
-    assert main(folder, "--params", "seed=7 rate=2", "--data", str(table)) == 0
-    assert texts(folder / "build" / "01-fine.ipynb")[-1] == f"7 2 {table}\n"
+    table, rows = folder / "my table.csv", folder / "rows.csv"
+    for file in (table, rows):
+        file.write_text("x", encoding="utf-8")
+    given = ["--data", str(table), "--unlabelled", str(rows)]
+    assert main(folder, "--params", "seed=7 rate=2", *given) == 0
+    assert texts(folder / "build" / "01-fine.ipynb")[-1] == f"7 2 {table} {rows}\n"
+    assert path.read_bytes() == before
+    assert main(folder, "--unlabelled", str(rows)) == 0
+    assert texts(folder / "build" / "01-fine.ipynb")[-1] == f"1 0.5 None {rows}\n"
     assert path.read_bytes() == before
     assert "stay in" in capsys.readouterr().out
 
@@ -122,6 +130,7 @@ def test_parameters_are_set_and_the_committed_notebook_is_left(folder, capsys):
             "The parameters seed=it's cannot be read: No closing quotation.",
         ),
         (["--data", "no.csv"], "There is no file 'no.csv' to take the data from."),
+        (["--unlabelled", "no.csv"], "There is no file 'no.csv' to take the data from."),
     ],
 )
 def test_a_wrong_request_is_refused_in_one_sentence(folder, capsys, arguments, sentence):
