@@ -49,9 +49,9 @@ class MixtureOfExperts(_Mixture, _BaseComposition):
     buy trust by memorising; the experts are then fitted on all rows.
 
     The mixture is an average: it is never surer than its surest expert, and corrects none of them.
-    Stacking (`sklearn.ensemble.StackingClassifier`) adds up their log-odds and corrects both; it is
-    the better choice where all experts are about as good everywhere. Take the mixture where who is
-    right depends on x, or where you want to see whom it believes. (Measured: `make evidence`.)
+    Stacking on log-odds (as in `helpers.evidence`) adds them up and corrects them; it is the better
+    choice where all experts are about as good everywhere. Take the mixture where who is right
+    depends on x, or where you want to see whom it believes.
 
     Parameters
     ----------

@@ -68,19 +68,21 @@ def mean_interval(values, level=0.95, overlap=0):
     return mean, mean - half, mean + half
 
 
-def by_group(y, p, threshold, groups, fewest=20):
-    """Who is missed, who is alarmed for nothing, and whether p means the same, in each group.
+def by_group(y, p, threshold, groups, rng, fewest=20, tables=1):
+    """Who is missed, who is alarmed for nothing, and whether p is right on average, in each group.
 
     Of labels y (n,), probabilities p (n,) and the names `groups` (n,): {error: {group: (estimate,
     low, high)}}; groups of fewer than `fewest` rows are put together. "missed" is the share with
     p < threshold of those with label 1, "false alarms" that with p >= threshold of the others (both
-    with Wilson's interval), "label − probability" the mean of y − p. All intervals hold together.
+    with Wilson's interval), "label − probability" the mean of y − p, less what `rng` draws where p
+    is right (Student's interval would be far too short: few positives show no spread). All
+    intervals of so many `tables` hold together.
     """
     table = pd.DataFrame({"y": y, "p": p, "group": np.asarray(groups, dtype=object)})
     size = table.groupby("group")["y"].transform("size")
     table["group"] = table["group"].where(size >= fewest, "all others")
     parts = {f"{group} ({len(rows)})": rows for group, rows in table.groupby("group")}
-    level = 1 - 0.05 / (3 * len(parts))
+    level = 1 - 0.05 / (3 * len(parts) * tables)
 
     def share(wrong):
         if not len(wrong):
@@ -88,8 +90,15 @@ def by_group(y, p, threshold, groups, fewest=20):
         ends = binomtest(int(wrong.sum()), len(wrong)).proportion_ci(level, method="wilson")
         return float(wrong.mean()), float(ends.low), float(ends.high)
 
+    def gap(y, p):
+        chance = np.mean(rng.random((20_000, len(p))) < p, axis=1) - np.mean(p)
+        low, high = np.quantile(chance, [(1 - level) / 2, (1 + level) / 2])
+        return float(np.mean(y) - np.mean(p)) - np.array([0, high, low])
+
     return {
         "missed": {g: share(r["p"][r["y"] == 1] < threshold) for g, r in parts.items()},
         "false alarms": {g: share(r["p"][r["y"] == 0] >= threshold) for g, r in parts.items()},
-        "label − probability": {g: mean_interval(r["y"] - r["p"], level) for g, r in parts.items()},
+        "label − probability": {
+            g: tuple(gap(r["y"], r["p"].to_numpy()).tolist()) for g, r in parts.items()
+        },
     }

@@ -1,5 +1,7 @@
 """The gate's formulas against brute force, differences and autodiff; EM against L-BFGS."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from helpers.mixture_likelihood import (
     climb,
     fit_gate,
     gate_objective,
+    lbfgs,
     log_chances,
     mixture_objective,
     mixture_step,
@@ -270,3 +273,23 @@ def test_a_sparse_input_of_the_gate_is_the_dense_one(problem):
     np.testing.assert_allclose(
         fit_gate(with_one(sparse.csr_array(Z[:, 1:])), P)[0], fit_gate(Z, P)[0], atol=1e-5
     )
+
+
+def test_what_counts_as_converged_grows_with_the_sum():
+    def quartic(offset):
+        return lambda v: (offset - np.sum(v**4), -4 * v**3)
+
+    with pytest.raises(ArithmeticError, match="did not converge"):
+        lbfgs(quartic(0.0), np.array([0.7]), max_iter=1)
+    (end,), path = lbfgs(quartic(-1e6), np.array([0.7]), max_iter=1)
+    assert 1e-3 < 4 * abs(end) ** 3 < 1
+    assert len(path) == 2
+
+
+def test_a_wide_prior_is_no_singular_matrix():
+    rng = np.random.default_rng(5)
+    Z, T = with_one(rng.normal(size=(500, 2))), np.eye(3)[rng.integers(0, 3, 500)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        V = newton_step(np.zeros((3, 3)), Z, T, C=1e17)
+    assert np.abs(V).max() < 1

@@ -1,5 +1,6 @@
 """Out-of-fold features, the mixture of given experts, and the mixture of trainable ones."""
 
+import inspect
 import warnings
 from statistics import NormalDist
 
@@ -451,3 +452,11 @@ def test_parameters_that_cannot_be_are_refused_in_a_sentence(rows):
     near = [("near", KNeighborsClassifier())]
     with pytest.raises(ValueError, match="^expert 'near' takes no sample_weight; fit without, or"):
         moe.MixtureOfExperts(near).fit(X, y, sample_weight=np.ones(800))
+
+
+def test_a_gates_settings_are_the_same_wherever_it_is_fitted():
+    for name, expected in {"C": 0.1, "tol": 1e-10, "max_iter": 20_000, "solver": "lbfgs"}.items():
+        where = (fit_gate, Gate, moe.MixtureOfExperts)
+        defaults = [inspect.signature(what).parameters[name].default for what in where]
+        assert defaults == [expected] * 3
+    assert inspect.signature(moe.LogisticMixture).parameters["C"].default == 1.0

@@ -264,7 +264,7 @@ def test_errors_by_group_by_hand():
     y = np.array([1] * 10 + [0] * 20 + [1] * 3 + [0] * 4)
     p = np.array([0.9] * 7 + [0.1] * 3 + [0.1] * 15 + [0.8] * 5 + [0.9] * 3 + [0.1] * 4)
     groups = np.array(["a"] * 30 + ["b"] * 3 + ["c"] * 4)
-    got = scores.by_group(y, p, 0.5, groups)
+    got = scores.by_group(y, p, 0.5, groups, np.random.default_rng(0))
     assert list(got) == ["missed", "false alarms", "label − probability"]
     assert [list(rows) for rows in got.values()] == [["a (30)", "all others (7)"]] * 3
     assert got["missed"]["a (30)"][0] == pytest.approx(0.3)
@@ -274,8 +274,24 @@ def test_errors_by_group_by_hand():
     z = stats.norm.ppf(1 - 0.05 / 6 / 2)
     centre, half = (3 + z**2 / 2) / (10 + z**2), z / (10 + z**2) * np.sqrt(10 * 0.21 + z**2 / 4)
     assert (low, high) == pytest.approx((centre - half, centre + half))
-    gap = got["label − probability"]["a (30)"]
-    assert gap == pytest.approx(scores.mean_interval(y[:30] - p[:30], 1 - 0.05 / 6))
-    nobody = scores.by_group(np.zeros(25, int), np.full(25, 0.2), 0.5, ["x"] * 25)["missed"]
+    gap, low, high = got["label − probability"]["a (30)"]
+    assert gap == pytest.approx(np.mean(y[:30] - p[:30]))
+    sd = np.sqrt(np.sum(p[:30] * (1 - p[:30]))) / 30
+    assert (gap - low, high - gap) == pytest.approx((z * sd, z * sd), rel=0.15)
+    wider = scores.by_group(y, p, 0.5, groups, np.random.default_rng(0), tables=2)
+    assert wider["missed"]["a (30)"][1] < got["missed"]["a (30)"][1]
+    rng = np.random.default_rng(0)
+    nobody = scores.by_group(np.zeros(25, int), np.full(25, 0.2), 0.5, ["x"] * 25, rng)["missed"]
     assert np.isnan(nobody["x (25)"][0])
     assert nobody["x (25)"][1:] == (0, 1)
+
+
+def test_a_calibrated_group_with_few_positives_is_not_called_off():
+    """Student's interval of y − p missed 0 in a quarter of such samples."""
+    rng, missed = np.random.default_rng(1), 0
+    p = np.full(22, 0.06)
+    for _ in range(200):
+        y = (rng.random(22) < p).astype(int)
+        _, low, high = scores.by_group(y, p, 0.5, ["x"] * 22, rng)["label − probability"]["x (22)"]
+        missed += not low <= 0 <= high
+    assert missed <= 10  # 5 %/3 of 200, and what chance adds
