@@ -42,7 +42,7 @@ def load(path=None, labelled=True):
     Raises TableError, one sentence naming the file, the column and the first bad row, counted as
     in a spreadsheet (the header is row 1).
     """
-    path = Path(path or DATA / "asd_train.csv")
+    path = Path(DATA / "asd_train.csv" if path is None else path)
     try:
         cells = pd.read_csv(
             path,
@@ -51,6 +51,7 @@ def load(path=None, labelled=True):
             keep_default_na=False,
             skip_blank_lines=False,
             encoding="utf-8-sig",
+            compression=None,
         )
     except FileNotFoundError:
         raise TableError(f"{path}: there is no such file; give the path of a CSV table.") from None

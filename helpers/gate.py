@@ -1,5 +1,6 @@
 """A gate over given experts: where in the inputs each one is to be believed."""
 
+from pandas.api.types import is_numeric_dtype
 from scipy import sparse
 from scipy.special import softmax
 from sklearn.base import clone
@@ -29,6 +30,7 @@ class Gate:
     def fit(self, X, P, weight=1.0):
         """Fit on X (n, d) and P (n, K); `weight` (n,) counts rows in the likelihood."""
         inputs = one_scale(X) if self.inputs is None else self.inputs
+        self.dense_ = not sparse.issparse(X)
         self.inputs_ = clone(inputs).fit(X)
         self.V_, self.path_ = fit_gate(self._z(X), P, *self.options, weight)
         return self
@@ -38,15 +40,22 @@ class Gate:
         return softmax(self._z(X) @ self.V_, axis=1)
 
     def _z(self, X):
-        features = self.inputs_.transform(X)
+        features = self.inputs_.transform(X.toarray() if self._made_dense(X) else X)
         if sparse.issparse(features) and self.solver == "em":
             features = features.toarray()  # Newton's curvature is dense
         return with_one(features)
 
+    def _made_dense(self, X):
+        return self.dense_ and sparse.issparse(X)
+
 
 def one_scale(X):
     """What brings the columns of X to one scale, unfitted; missing values are filled."""
-    if sparse.issparse(X):
-        return MaxAbsScaler()
+    text = [name for name in getattr(X, "columns", []) if not is_numeric_dtype(X[name])]
+    if text:
+        raise ValueError(
+            f"the gate needs numbers, and column {text[0]!r} is text: give gate_input, a "
+            "transformer that chooses columns or encodes them"
+        )
     fill = SimpleImputer(strategy="constant", fill_value=0, keep_empty_features=True)
-    return make_pipeline(StandardScaler(), fill)
+    return make_pipeline(MaxAbsScaler() if sparse.issparse(X) else StandardScaler(), fill)

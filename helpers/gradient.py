@@ -53,12 +53,16 @@ def backtracking(cost, gradient, start, first_size, num_steps):
     """(path (num_steps + 1, n), sizes (num_steps,)): descent that looks for each step's size.
 
     From `first_size` it is halved until the cost falls by `ENOUGH` of what the gradient promises
-    (Armijo 1966). Where rounding leaves nothing to gain the size is 0, and it stays.
+    (Armijo 1966). Where rounding leaves nothing to gain the size is 0, and it stays. Raises
+    ArithmeticError where cost or gradient is not finite.
     """
     path, sizes = [np.asarray(start, dtype=float)], []
     for _ in range(num_steps):
-        here, g, size = path[-1], np.asarray(gradient(path[-1])), first_size
-        while cost(here - size * g) > cost(here) - ENOUGH * size * (g @ g):
+        here, g, size = path[-1], np.asarray(gradient(path[-1]), dtype=float), first_size
+        before = cost(here)
+        if not (np.isfinite(before) and np.all(np.isfinite(g))):
+            raise ArithmeticError(f"cost or gradient is not a finite number at {here}")
+        while size and not cost(here - size * g) <= before - ENOUGH * size * (g @ g):
             size = size / 2 if size > 1e-16 * first_size else 0.0
         path.append(here - size * g)
         sizes.append(size)
@@ -74,12 +78,13 @@ def steps_until(done, gradient, start, step_size, max_steps, rule=sgd):
     """
     point = np.broadcast_to(start, np.broadcast_shapes(np.shape(start), np.shape(step_size)))
     m = v = np.zeros(point.shape)
-    steps = np.ones(point.shape[:-1], dtype=int)
+    steps = np.where(done(point), 0, 1)
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(1, max_steps + 1):
-            direction, m, v = rule(gradient(point), t, m, v)
+            direction, m, v = rule(np.asarray(gradient(point)), t, m, v)
             point = point - step_size * direction
-            steps = np.where(done(point), steps, t + 1)
+            here = done(point) & np.all(np.isfinite(point), axis=-1)
+            steps = np.where(here, steps, t + 1)
     return np.minimum(steps, max_steps)
 
 

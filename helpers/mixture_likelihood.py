@@ -84,9 +84,13 @@ def fit_gate(Z, P, C=0.1, solver="lbfgs", tol=1e-10, max_iter=20_000, weight=1.0
     `solver` is "em" (Jordan & Jacobs 1994: responsibilities, then a Newton step on them; see
     `climb`) or "lbfgs", on the same objective and its gradient. Both start at V = 0. With a large
     C a mixture may have several maxima, and the two may climb to different ones. Raises
-    ArithmeticError where `max_iter` iterations are not enough.
+    ArithmeticError where `max_iter` iterations are not enough, ValueError where Z or P are not
+    finite numbers.
     """
     start, log_P = np.zeros((Z.shape[1], P.shape[1])), log_chances(P)
+    inputs = Z.data if sparse.issparse(Z) else Z
+    if not (np.all(np.isfinite(inputs)) and np.all(np.isfinite(log_P))):
+        raise ValueError("the gate's input, or what an expert predicts, is not a finite number")
 
     def objective(V):
         return gate_objective(V, Z, log_P, C, weight)
@@ -127,8 +131,9 @@ def lbfgs(objective, start, max_iter):
         callback=lambda intermediate_result: path.append(-intermediate_result.fun),
         options={"gtol": 1e-6, "ftol": 0, "maxiter": max_iter, "maxfun": 10 * max_iter},
     )
-    if np.max(np.abs(found.jac)) > 1e-3 * max(1, abs(found.fun) / 1e3):
-        raise ArithmeticError(f"L-BFGS did not converge: {found.message}; allow more iterations")
+    if not np.max(np.abs(found.jac)) <= 1e-3 * max(1, abs(found.fun) / 1e3):  # nan is not
+        advice = "allow more iterations" if found.status == 1 else "bring the inputs to one scale"
+        raise ArithmeticError(f"L-BFGS did not converge: {found.message}; {advice}")
     return found.x, path
 
 

@@ -21,7 +21,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from helpers.gate import Gate
+from helpers.gate import Gate, one_scale
 from helpers.gradient import finite_difference
 from helpers.mixture_likelihood import (
     checked_solver,
@@ -97,13 +97,15 @@ class MixtureOfExperts(_Mixture, _BaseComposition):
         return self._set_params("experts", **params)
 
     def __sklearn_tags__(self):
-        tags, taken = super().__sklearn_tags__(), [get_tags(e).input_tags for _, e in self._all()]
+        tags = super().__sklearn_tags__()
+        taken = [get_tags(expert).input_tags for expert in _named(self._all()).values()]
         tags.input_tags.allow_nan = all(tag.allow_nan for tag in taken)
         tags.input_tags.sparse = all(tag.sparse for tag in taken)
         return tags
 
     def _all(self):
-        return self.experts or [("logistic", LogisticRegression()), ("tree", _tree())]
+        default = [("logistic", LogisticRegression()), ("tree", _tree())]
+        return default if self.experts is None else self.experts
 
     def fit(self, X, y, sample_weight=None):
         """Fit gate and experts on X (n, d) and labels y (n,) of two or more classes.
@@ -111,9 +113,13 @@ class MixtureOfExperts(_Mixture, _BaseComposition):
         `sample_weight` (n,) >= 0 goes to the gate's likelihood and to every expert's `fit`.
         """
         _refuse_parameters(self)
-        experts = _named(self._all(), weighted=sample_weight is not None)
+        experts = _named(self._all())
+        self._validate_names(list(experts))
+        _refuse_experts(experts, weighted=sample_weight is not None)
         X, y, encoded = _checked(self, X, y)
-        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        weight = None if sample_weight is None else _weights(sample_weight, X)
+        if self.gate_input is None:
+            one_scale(X)  # says before the folds what the gate cannot take
         smallest = np.bincount(encoded).min()
         if smallest < 2:
             raise ValueError("a class has a single member; out-of-fold predictions need two")
@@ -180,7 +186,7 @@ class LogisticMixture(_Mixture, BaseEstimator):
         """Fit on X (n, d), finite, and labels y (n,) of two or more classes."""
         _refuse_parameters(self)
         X, y, encoded = _checked(self, X, y)
-        weight = _check_sample_weight(sample_weight, X)
+        weight = _weights(sample_weight, X)
         self.scaler_ = StandardScaler().fit(X, sample_weight=weight)
         # Equal rows are counted: a questionnaire has far fewer patterns than rows.
         rows = np.column_stack([X, encoded])
@@ -224,19 +230,26 @@ class LogisticMixture(_Mixture, BaseEstimator):
         """
         check_is_fitted(self)
         X, y = validate_data(self, X, y, reset=False)
-        weight = _check_sample_weight(sample_weight, X)
+        if not np.all(np.isin(y, self.classes_)):
+            raise ValueError("y holds a label that was not there when the model was fitted")
+        weight = _weights(sample_weight, X)
         Z, Y = self._z(X), np.eye(len(self.classes_))[np.searchsorted(self.classes_, y)]
         V, W = self.scaled_gate_weights_, self.scaled_expert_weights_
         split = _splitter(V, W)
         theta = np.concatenate([V.ravel(), W.ravel()])
-        information = -finite_difference(
-            lambda flat: mixture_objective(*split(flat), Z, Y, self.C, weight)[1], theta, h=1e-5
-        )
+
+        def slope(flat):
+            return mixture_objective(*split(flat), Z, Y, self.C, weight)[1]
+
+        information = -finite_difference(slope, theta, h=1e-5)
         information = (information + information.T) / 2
-        if np.linalg.eigvalsh(information)[0] <= 0:
+        curved, g = np.linalg.eigvalsh(information)[0] > 0, slope(theta)
+        # What one more Newton step would gain, in nats.
+        to_gain = g @ np.linalg.solve(information, g) / 2 if curved else np.inf
+        if to_gain > 0.05:
             raise ArithmeticError(
-                "the likelihood does not curve down here in every direction, so there are no "
-                "standard errors: fit with a smaller tol, or fewer experts"
+                "this is no maximum of the likelihood at X and y, or one without curvature, so "
+                "there are no standard errors: fit with a smaller tol or C, or fewer experts"
             )
         units = self._to_units()
         A = block_diag(*(np.kron(units, _to_first(M.shape[1])) for M in [V, *W]))
@@ -273,6 +286,8 @@ class LogisticMixture(_Mixture, BaseEstimator):
 def _checked(model, X, y):
     """X as the model takes it, y, and y as 0, 1, …; sets `model.classes_`."""
     X, y = _as_taken(model, X, y)
+    if not len(y):
+        raise ValueError("there are no rows to fit on")
     check_classification_targets(y)
     model.classes_, encoded = np.unique(y, return_inverse=True)
     if len(model.classes_) < 2:
@@ -282,8 +297,8 @@ def _checked(model, X, y):
 
 def _as_taken(model, X, *y, reset=True):
     """X checked, and y where it is given; a DataFrame stays one for a model of other models."""
-    tags = get_tags(model).input_tags
-    if hasattr(X, "columns") and isinstance(model, MixtureOfExperts):
+    mixed = isinstance(model, MixtureOfExperts)  # its experts say themselves what they do not take
+    if hasattr(X, "columns") and mixed:
         validate_data(model, X, skip_check_array=True, reset=reset)
         check_consistent_length(X, *y)
         return (X, column_or_1d(*y, warn=True)) if y else X
@@ -292,33 +307,53 @@ def _as_taken(model, X, *y, reset=True):
         X,
         *y,
         reset=reset,
-        accept_sparse="csr" if tags.sparse else False,
-        ensure_all_finite="allow-nan" if tags.allow_nan else True,
+        accept_sparse="csr" if mixed else False,
+        ensure_all_finite="allow-nan" if mixed else True,
     )
 
 
+def _weights(sample_weight, X):
+    return _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+
+
+FEWEST = {"n_experts": 1, "n_starts": 1, "max_iter": 1, "n_splits": 2}
+
+
 def _refuse_parameters(model):
-    """Raise ValueError, one sentence, for a C, solver or number that cannot be."""
+    """Raise ValueError, one sentence, for a C, solver, tol or number that cannot be."""
     checked_solver(model.solver)
     if not (isinstance(model.C, numbers.Real) and 0 < model.C < np.inf):
         raise ValueError(f"C is a variance: a finite number above 0, not {model.C!r}")
-    for name in {"n_experts", "n_starts"} & set(model.get_params(deep=False)):
-        value = getattr(model, name)
-        if not (isinstance(value, numbers.Integral) and value >= 1):
-            raise ValueError(f"{name} must be a whole number, 1 or more, not {value!r}")
+    if not (isinstance(model.tol, numbers.Real) and model.tol >= 0):
+        raise ValueError(f"tol must be a number, 0 or more, not {model.tol!r}")
+    for name in FEWEST.keys() & model.get_params(deep=False).keys():
+        value, fewest = getattr(model, name), FEWEST[name]
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not (whole and value >= fewest):
+            raise ValueError(f"{name} must be a whole number, {fewest} or more, not {value!r}")
 
 
-def _named(experts, weighted):
-    """{name: expert}; raises ValueError, one sentence, for one that cannot be an expert."""
+def _named(experts):
+    """{name: expert} of a list of pairs; raises ValueError, one sentence, where it is none."""
+    pairs = isinstance(experts, (list, tuple)) and all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in experts
+    )
+    if not pairs or not experts:
+        raise ValueError("experts is a list of (name, classifier), one or more")
     names = [name for name, _ in experts]
-    for name, expert in experts:
+    for name in names:
         if names.count(name) > 1:
             raise ValueError(f"two experts are called {name!r}; give each a name of its own")
+    return dict(experts)
+
+
+def _refuse_experts(experts, weighted):
+    """Raise ValueError, one sentence, for one that cannot be an expert."""
+    for name, expert in experts.items():
         if not hasattr(expert, "predict_proba"):
             raise ValueError(f"expert {name!r} has no predict_proba; the mixture needs it")
         if weighted and not has_fit_parameter(expert, "sample_weight"):
             raise ValueError(f"expert {name!r} takes no sample_weight; fit without, or replace it")
-    return dict(experts)
 
 
 def _splitter(V, W):

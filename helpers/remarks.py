@@ -46,6 +46,9 @@ def separation(X, y):
     Linear programs ask for a direction w with y_i zᵢᵀw >= 0 everywhere (labels as −1 and 1, z with
     a 1 in front) and more than 0 somewhere, or everywhere (Albert & Anderson 1984; Konis 2007).
     """
+    X = np.asarray(X, dtype=float)
+    span = np.ptp(X, axis=0)
+    X = (X - X.min(axis=0)) / np.where(span > 0, span, 1)
     rows = np.unique(np.column_stack([np.ones(len(y)), X, y]), axis=0)
     towards = np.where(rows[:, -1:] == 1, 1, -1) * rows[:, :-1]
     limits = [(-1, 1)] * towards.shape[1]
@@ -63,12 +66,19 @@ def _of_the_score(score, y):
         ((points, np.sum((score >= points) != y)) for points in range(1, len(ITEMS) + 1)),
         key=lambda pair: pair[1],
     )
+    of_points = np.bincount(score, y, minlength=11) > np.bincount(score, 1 - y, minlength=11)
     if _tells(missed, y):
-        yield (
-            f"The label is 1 where the score is {best} or more, in {_share(missed, y)}: it is "
-            "computed from the items. Whatever can count finds it, and no number below says how "
-            "well anything is recognised that the questionnaire did not say itself."
-        )
+        what = f"is 1 where the score is {best} or more"
+    elif _tells(missed := np.sum(of_points[score] != y), y):
+        ones = ", ".join(str(points) for points in np.flatnonzero(of_points))
+        what = f"is 1 where the score is one of {ones}"
+    else:
+        return
+    yield (
+        f"The label {what}, in {_share(missed, y)}: it is computed from the items. Whatever can "
+        "count finds it, and no number below says how well anything is recognised that the "
+        "questionnaire did not say itself."
+    )
 
 
 def _given_away(table, y):

@@ -40,6 +40,7 @@ def calibration_null(p, rng, draws=1_000):
     Labels are drawn with exactly these probabilities. On few rows the error is far from 0 by chance
     alone (Bröcker & Smith 2007), so an error says something only beside these.
     """
+    p = np.asarray(p, dtype=float)
     labels = rng.random((draws, len(p))) < p
     return np.array([calibration_error(drawn, p) for drawn in labels])
 
@@ -50,7 +51,9 @@ def net_benefit(y, p, threshold):
     What acting on p >= threshold is worth to somebody who is indifferent at that probability, in
     true positives found (Vickers & Elkin 2006); acting on nobody is worth 0.
     """
-    act, price = np.asarray(p) >= threshold, threshold / (1 - threshold)
+    if not 0 <= threshold < 1:
+        raise ValueError(f"a threshold is a probability below 1, not {threshold!r}")
+    y, act, price = np.asarray(y), np.asarray(p) >= threshold, threshold / (1 - threshold)
     return float(np.mean(act & (y == 1)) - price * np.mean(act & (y == 0)))
 
 
@@ -78,7 +81,8 @@ def by_group(y, p, threshold, groups, rng, fewest=20, tables=1):
     is right (Student's interval would be far too short: few positives show no spread). All
     intervals of so many `tables` hold together.
     """
-    table = pd.DataFrame({"y": y, "p": p, "group": np.asarray(groups, dtype=object)})
+    names = pd.Series(np.asarray(groups, dtype=object)).fillna("(missing)").map(str)
+    table = pd.DataFrame({"y": np.asarray(y), "p": np.asarray(p, dtype=float), "group": names})
     size = table.groupby("group")["y"].transform("size")
     table["group"] = table["group"].where(size >= fewest, "all others")
     parts = {f"{group} ({len(rows)})": rows for group, rows in table.groupby("group")}
@@ -91,7 +95,8 @@ def by_group(y, p, threshold, groups, rng, fewest=20, tables=1):
         return float(wrong.mean()), float(ends.low), float(ends.high)
 
     def gap(y, p):
-        chance = np.mean(rng.random((20_000, len(p))) < p, axis=1) - np.mean(p)
+        draws = [np.mean(rng.random((1_000, len(p))) < p, axis=1) for _ in range(20)]
+        chance = np.concatenate(draws) - np.mean(p)
         low, high = np.quantile(chance, [(1 - level) / 2, (1 + level) / 2])
         return float(np.mean(y) - np.mean(p)) - np.array([0, high, low])
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
+from sklearn.utils import _safe_indexing
 
 
 def fit_all(models, X, y, weight=None):
@@ -45,6 +46,14 @@ def out_of_fold(models, X, y, n_splits, seed):
 
 
 def held_out(model, X, y, folds, weight=None):
-    """Probabilities (n, classes) of each row from a model fitted on the other `folds`."""
-    given = {} if weight is None else {"sample_weight": weight}
-    return cross_val_predict(model, X, y, cv=folds, method="predict_proba", params=given)
+    """Probabilities (n, classes) of each row from a model fitted on the other `folds`.
+
+    scikit-learn's cross_val_predict would do, but that it renames the labels 0, 1, … first, and a
+    model may know them by name (class_weight).
+    """
+    p = np.full((len(y), len(np.unique(y))), np.nan)
+    for train, test in folds:
+        given = {} if weight is None else {"sample_weight": weight[train]}
+        fitted = clone(model).fit(_safe_indexing(X, train), _safe_indexing(y, train), **given)
+        p[test] = fitted.predict_proba(_safe_indexing(X, test))
+    return p

@@ -131,6 +131,11 @@ def test_no_such_file(tmp_path):
         asd.load(tmp_path / "none.csv")
     with pytest.raises(asd.TableError, match="not a CSV table"):
         asd.load(tmp_path)
+    with pytest.raises(asd.TableError):
+        asd.load("")  # not the course's table
+    (tmp_path / "mine.zip").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(asd.TableError, match="not a CSV table"):
+        asd.load(tmp_path / "mine.zip")
 
 
 def test_harmless_differences_are_accepted(tmp_path, text):

@@ -238,3 +238,26 @@ def test_backtracking_stays_where_nothing_is_to_gain():
     path, sizes = gradient.backtracking(lambda t: t[0], lambda t: -np.ones(1), [3.0], 1.0, 2)
     np.testing.assert_array_equal(path, [[3], [3], [3]])
     assert sizes.max() < 1e-15
+
+
+def test_backtracking_takes_no_cost_that_is_none():
+    with np.errstate(invalid="ignore"):
+        path, _ = gradient.backtracking(
+            lambda x: x[0] - np.log(x[0]), lambda x: 1 - 1 / x, [5.0], 10.0, 60
+        )
+    assert np.all(path > 0)
+    assert path[-1] == pytest.approx(1)
+    with pytest.raises(ArithmeticError, match="^cost or gradient is not a finite number at"):
+        gradient.backtracking(lambda x: np.nan, lambda x: x, [1.0], 1.0, 2)
+
+
+def test_what_is_done_at_its_start_takes_no_step_and_what_overflows_is_never_done():
+    def inside(theta):
+        return np.abs(theta[..., 0]) < 0.5
+
+    starts = np.array([[0.1], [1.0]])
+    np.testing.assert_array_equal(gradient.steps_until(inside, lambda t: t, starts, 0.5, 9), [0, 2])
+    never = gradient.steps_until(
+        lambda t: ~(np.abs(t[..., 0]) > 0.1), lambda t: t**3, np.full(1, 9.0), 9.0, 20
+    )
+    assert never == 20

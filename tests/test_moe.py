@@ -12,6 +12,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
@@ -29,7 +30,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from helpers import asd, moe, stacking
 from helpers.classifiers import ScoreRule
 from helpers.gate import Gate
-from helpers.mixture_likelihood import fit_gate, with_one
+from helpers.mixture_likelihood import fit_gate, lbfgs, with_one
 
 
 @pytest.fixture(scope="module")
@@ -297,7 +298,7 @@ def test_the_trainable_mixture_predicts_its_formula(regimes):
     barely = moe.LogisticMixture(C=1e6, n_starts=1, solver="em", tol=1e9, random_state=0)
     barely.fit(X, names)
     assert barely.n_iter_ == 1
-    with pytest.raises(ArithmeticError, match="no standard errors: fit with a smaller tol"):
+    with pytest.raises(ArithmeticError, match="no standard errors: fit with a smaller tol or C"):
         barely.contrasts(X, names)
 
 
@@ -404,12 +405,22 @@ def test_missing_values_and_sparse_rows_pass_where_every_expert_takes_them(rows)
     assert mixture.score(holes, y) > 0.8
     with pytest.raises(ValueError, match="contains NaN"):
         moe.MixtureOfExperts().fit(holes, y)  # a logistic regression takes none
+    filled = [
+        (f"C = {C}", make_pipeline(SimpleImputer(), LogisticRegression(C=C))) for C in (0.01, 1)
+    ]
+    for rows_ in (holes, sparse.csr_array(holes)):
+        both = moe.MixtureOfExperts(filled, random_state=0).fit(rows_, y)
+        assert both.score(rows_, y) > 0.8
+    with pytest.raises(ValueError, match="^the gate's input, or what an expert predicts, is"):
+        moe.MixtureOfExperts(trees, gate_input=StandardScaler()).fit(holes, y)
     dense = moe.MixtureOfExperts(random_state=0, gate_input=MaxAbsScaler()).fit(X, y)
     for solver in ("lbfgs", "em"):
         thin = moe.MixtureOfExperts(random_state=0, solver=solver).fit(sparse.csr_array(X), y)
         np.testing.assert_allclose(
             thin.predict_proba(sparse.csc_array(X)), dense.predict_proba(X), atol=1e-4
         )
+    plain = moe.MixtureOfExperts(random_state=0).fit(X, y)
+    np.testing.assert_allclose(plain.gate(sparse.csr_array(X)), plain.gate(X))
 
 
 def test_weights_reach_experts_folds_and_gate(rows):
@@ -449,6 +460,26 @@ def test_parameters_that_cannot_be_are_refused_in_a_sentence(rows):
     for name in ("n_experts", "n_starts"):
         with pytest.raises(ValueError, match=f"^{name} must be a whole number, 1 or more, not 0$"):
             moe.LogisticMixture(**{name: 0}).fit(X, y)
+    for name, value in [("max_iter", 0), ("max_iter", True), ("tol", -1.0), ("tol", np.nan)]:
+        for model in (moe.MixtureOfExperts, moe.LogisticMixture):
+            with pytest.raises(ValueError, match=f"^{name} must be a .*, not {value!r}$"):
+                model(**{name: value}).fit(X, y)
+    with pytest.raises(ValueError, match="^n_splits must be a whole number, 2 or more, not 1$"):
+        moe.MixtureOfExperts(n_splits=1).fit(X, y)
+    for experts in ([], {"a": GaussianNB()}, [GaussianNB()], GaussianNB()):
+        with pytest.raises(ValueError, match=r"^experts is a list of \(name, classifier\), one"):
+            moe.MixtureOfExperts(experts).fit(X, y)
+    for name in ("C", "a__b"):
+        with pytest.raises(ValueError, match="names"):
+            moe.MixtureOfExperts([(name, GaussianNB())]).fit(X, y)
+    for model in (moe.MixtureOfExperts, moe.LogisticMixture):
+        with pytest.raises(ValueError, match="Negative values"):
+            model().fit(X, y, sample_weight=-np.ones(800))
+    text = asd.load()[["gender", *asd.ITEMS]]
+    with pytest.raises(ValueError, match="^the gate needs numbers, and column 'gender' is text: "):
+        moe.MixtureOfExperts().fit(text, y)
+    with pytest.raises(ValueError, match="^there are no rows to fit on$"):
+        moe.MixtureOfExperts().fit(asd.load()[asd.ITEMS].head(0), [])
     near = [("near", KNeighborsClassifier())]
     with pytest.raises(ValueError, match="^expert 'near' takes no sample_weight; fit without, or"):
         moe.MixtureOfExperts(near).fit(X, y, sample_weight=np.ones(800))
@@ -460,3 +491,35 @@ def test_a_gates_settings_are_the_same_wherever_it_is_fitted():
         defaults = [inspect.signature(what).parameters[name].default for what in where]
         assert defaults == [expected] * 3
     assert inspect.signature(moe.LogisticMixture).parameters["C"].default == 1.0
+
+
+@pytest.mark.parametrize("names", [(1, 2), ("n", "j")])
+def test_experts_know_the_labels_by_name_in_every_fold(rows, names):
+    """Folds that rename the labels 0 and 1 give the weight to another class, or to none."""
+    X, y = rows
+    heavy = {name: LogisticRegression(class_weight={label: 9}) for name, label in [("a", names[1])]}
+    named = np.array(names)[y]
+    folds = list(StratifiedKFold(4, shuffle=True, random_state=0).split(X, y))
+    (model,) = heavy.values()
+    p = stacking.held_out(model, X, named, folds)
+    as_numbers = stacking.held_out(LogisticRegression(class_weight={1: 9}), X, y, folds)
+    order = np.argsort(np.argsort(names))
+    np.testing.assert_allclose(p[:, order], as_numbers, atol=1e-6)
+
+
+def test_errors_are_refused_where_it_is_no_maximum(rows):
+    X, y = rows
+    cut = moe.LogisticMixture(C=0.1, n_starts=1, solver="em", tol=1e9, random_state=0).fit(X, y)
+    with pytest.raises(ArithmeticError, match="^this is no maximum of the likelihood at X and y"):
+        cut.contrasts(X, y)
+    whole = moe.LogisticMixture(C=0.1, n_starts=1, random_state=0).fit(X, y)
+    assert np.all(whole.contrasts(X, y)[1] > 0)
+    with pytest.raises(ValueError, match="^y holds a label that was not there when"):
+        whole.contrasts(X, 2 * y - 1)
+
+
+def test_a_number_that_is_none_ends_no_climb():
+    with pytest.raises(ArithmeticError, match="did not converge"):
+        lbfgs(lambda v: (np.nan, np.full(2, np.nan)), np.zeros(2), 5)
+    with pytest.raises(ValueError, match="is not a finite number"):
+        Gate().fit(np.ones((4, 1)) * [[1.0], [2], [3], [4]], np.full((4, 2), np.nan))

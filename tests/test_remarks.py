@@ -41,6 +41,8 @@ def test_complete_and_all_but_ties():
     assert separation(np.array([[0], [1], [1], [2]]), np.array([0, 0, 1, 1])) == "but for ties"
     assert separation(X, np.array([0, 1, 0, 1])) == ""
     assert separation(np.ones((4, 2)), np.array([0, 1, 0, 1])) == ""
+    for units in (1e-9 * X, 1e9 * X, X + 1e9):
+        assert separation(units, np.array([0, 0, 1, 1])) == "completely"
 
 
 def test_a_label_that_is_the_score(table):
@@ -48,6 +50,10 @@ def test_a_label_that_is_the_score(table):
     found = remarks(table.assign(**{asd.TARGET: (score >= 7).astype(int)}))
     assert found[0].startswith("The label is 1 where the score is 7 or more, in all 800 rows: ")
     assert any("separate the classes completely: " in sentence for sentence in found)
+    middle = remarks(table.assign(**{asd.TARGET: score.between(3, 5).astype(int)}))
+    assert middle[0].startswith(
+        "The label is 1 where the score is one of 3, 4, 5, in all 800 rows: "
+    )
     label = (score >= 4).astype(int)
     label[:3] = 1 - label[:3]
     assert (

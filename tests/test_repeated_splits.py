@@ -256,6 +256,10 @@ def test_net_benefit_by_hand():
     assert scores.net_benefit(y, p, 0.2) == pytest.approx(2 / 5 - 2 / 5 * 0.25)
     assert scores.net_benefit(y, p, 0.5) == pytest.approx(1 / 5 - 1 / 5)
     assert scores.net_benefit(y, p, 0.95) == 0
+    assert scores.net_benefit(y.tolist(), p.tolist(), 0.2) == scores.net_benefit(y, p, 0.2)
+    for threshold in (1, 30, -0.1):
+        with pytest.raises(ValueError, match="^a threshold is a probability below 1, not"):
+            scores.net_benefit(y, p, threshold)
     everybody = scores.net_benefit(y, np.ones(5), 0.4)
     assert everybody == pytest.approx(0)  # worth nothing at the base rate
 
@@ -284,6 +288,11 @@ def test_errors_by_group_by_hand():
     nobody = scores.by_group(np.zeros(25, int), np.full(25, 0.2), 0.5, ["x"] * 25, rng)["missed"]
     assert np.isnan(nobody["x (25)"][0])
     assert nobody["x (25)"][1:] == (0, 1)
+    named = scores.by_group(
+        pd.Series(y, index=np.arange(37)[::-1]), pd.Series(p), 0.5, [None] * 30 + [1] * 7, rng
+    )
+    assert list(named["missed"]) == ["(missing) (30)", "all others (7)"]
+    assert named["missed"]["(missing) (30)"] == got["missed"]["a (30)"]
 
 
 def test_a_calibrated_group_with_few_positives_is_not_called_off():
