@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from helpers.moe import LogisticMixture
+from helpers.logistic_mixture import LogisticMixture
 from helpers.net import Net
 
 

@@ -1,47 +1,19 @@
-"""Mixtures of experts as classifiers: a gate over given experts, and experts trained with it."""
-
-import numbers
+"""A mixture of given experts as a classifier: out-of-fold predictions, a gate, refitted experts."""
 
 import numpy as np
-from scipy.linalg import block_diag
-from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
-from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils import check_random_state, column_or_1d, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-    has_fit_parameter,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from helpers.gate import Gate, one_scale
-from helpers.gradient import finite_difference
-from helpers.mixture_likelihood import (
-    checked_solver,
-    climb,
-    lbfgs,
-    mixture_objective,
-    mixture_step,
-    with_one,
-)
+from helpers.mixture_checks import Mixture, as_taken, checked, refuse_parameters, weights_of
 from helpers.stacking import fit_all, held_out
 
 
-class _Mixture(ClassifierMixin):
-    def predict(self, X):
-        """The most probable class of each row: (n,)."""
-        p = self.predict_proba(X)
-        return self.classes_[np.argmax(p, axis=1)]
-
-
-class MixtureOfExperts(_Mixture, _BaseComposition):
+class MixtureOfExperts(Mixture, _BaseComposition):
     """Given classifiers, and a gate that learns from the inputs whom to believe where.
 
     p(y | x) = Σ_k g_k(x) p_k(y | x) (Jacobs & Jordan 1991; Jacobs, Jordan, Nowlan & Hinton 1991).
@@ -112,12 +84,12 @@ class MixtureOfExperts(_Mixture, _BaseComposition):
 
         `sample_weight` (n,) >= 0 goes to the gate's likelihood and to every expert's `fit`.
         """
-        _refuse_parameters(self)
+        refuse_parameters(self)
         experts = _named(self._all())
         self._validate_names(list(experts))
         _refuse_experts(experts, weighted=sample_weight is not None)
-        X, y, encoded = _checked(self, X, y)
-        weight = None if sample_weight is None else _weights(sample_weight, X)
+        X, y, encoded = checked(self, X, y)
+        weight = None if sample_weight is None else weights_of(sample_weight, X)
         if self.gate_input is None:
             one_scale(X)  # says before the folds what the gate cannot take
         smallest = np.bincount(encoded).min()
@@ -139,198 +111,16 @@ class MixtureOfExperts(_Mixture, _BaseComposition):
     def gate(self, X):
         """How far each expert is believed at X (n, d): (n, K), rows that sum to 1."""
         check_is_fitted(self)
-        return self.gate_.weights(_as_taken(self, X, reset=False))
+        return self.gate_.weights(as_taken(self, X, reset=False))
 
     def predict_proba(self, X):
         """Σ_k g_k(x) p_k(class | x): (n, classes)."""
         check_is_fitted(self)
-        X = _as_taken(self, X, reset=False)
+        X = as_taken(self, X, reset=False)
         return sum(
             weight[:, None] * expert.predict_proba(X)
             for weight, expert in zip(self.gate_.weights(X).T, self.experts_.values(), strict=True)
         )
-
-
-class LogisticMixture(_Mixture, BaseEstimator):
-    """K logistic experts and their gate, trained together (Jordan & Jacobs 1994).
-
-    From `n_starts` random starts, by L-BFGS on the penalised likelihood or by EM with Newton steps;
-    the best end is kept. Columns are brought to one scale inside, so their units change nothing;
-    `C` is the variance of the Gaussian prior on every parameter there. `solver`, `tol` (EM's, in
-    nats) and `max_iter` are as in `helpers.mixture_likelihood.fit_gate`.
-
-    Attributes, in the units of X: `gate_weights_` V (d + 1, K), `expert_weights_`
-    W (K, d + 1, classes); `log_likelihood_` (the penalised one, at the start and after each of
-    `n_iter_` iterations).
-    """
-
-    def __init__(
-        self,
-        n_experts=2,
-        C=1.0,
-        n_starts=3,
-        solver="lbfgs",
-        tol=1e-4,
-        max_iter=5_000,
-        random_state=None,
-    ):
-        self.n_experts = n_experts
-        self.C = C
-        self.n_starts = n_starts
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.random_state = random_state
-
-    def fit(self, X, y, sample_weight=None):
-        """Fit on X (n, d), finite, and labels y (n,) of two or more classes."""
-        _refuse_parameters(self)
-        X, y, encoded = _checked(self, X, y)
-        weight = _weights(sample_weight, X)
-        self.scaler_ = StandardScaler().fit(X, sample_weight=weight)
-        # Equal rows are counted: a questionnaire has far fewer patterns than rows.
-        rows = np.column_stack([X, encoded])
-        _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-        weight = np.bincount(which, weights=weight)
-        Z, Y = self._z(X[first]), np.eye(len(self.classes_))[encoded[first]]
-        rng = check_random_state(self.random_state)
-        found = [self._from_a_start(Z, Y, weight, rng) for _ in range(self.n_starts)]
-        best, self.log_likelihood_ = max(found, key=lambda f: f[1][-1])
-        self.scaled_gate_weights_, self.scaled_expert_weights_ = best
-        self.gate_weights_, self.expert_weights_ = (self._to_units() @ part for part in best)
-        self.n_iter_ = len(self.log_likelihood_) - 1
-        return self
-
-    def _from_a_start(self, Z, Y, weight, rng):
-        V = np.zeros((Z.shape[1], self.n_experts))
-        W = rng.normal(size=(self.n_experts, Z.shape[1], Y.shape[1]))
-        split = _splitter(V, W)
-
-        def objective(V, W):
-            return mixture_objective(V, W, Z, Y, self.C, weight)
-
-        if self.solver == "em":
-            return climb(
-                (V, W),
-                lambda state: mixture_step(*state, Z, Y, self.C, weight),
-                lambda state: objective(*state)[0],
-                self.tol,
-                self.max_iter,
-            )
-        start = np.concatenate([V.ravel(), W.ravel()])
-        flat, path = lbfgs(lambda flat: objective(*split(flat)), start, self.max_iter)
-        return split(flat), path
-
-    def contrasts(self, X, y, sample_weight=None):
-        """(estimate, standard error) of what the likelihood identifies, each (p,), in X's units.
-
-        A softmax knows differences of columns only: the gate's to expert 0, (d + 1)(K − 1) of
-        them, then each expert's to class 0. Errors are from the observed information at X and y;
-        raises ArithmeticError where the fit is not at a maximum.
-        """
-        check_is_fitted(self)
-        X, y = validate_data(self, X, y, reset=False)
-        if not np.all(np.isin(y, self.classes_)):
-            raise ValueError("y holds a label that was not there when the model was fitted")
-        weight = _weights(sample_weight, X)
-        Z, Y = self._z(X), np.eye(len(self.classes_))[np.searchsorted(self.classes_, y)]
-        V, W = self.scaled_gate_weights_, self.scaled_expert_weights_
-        split = _splitter(V, W)
-        theta = np.concatenate([V.ravel(), W.ravel()])
-
-        def slope(flat):
-            return mixture_objective(*split(flat), Z, Y, self.C, weight)[1]
-
-        information = -finite_difference(slope, theta, h=1e-5)
-        information = (information + information.T) / 2
-        curved, g = np.linalg.eigvalsh(information)[0] > 0, slope(theta)
-        # What one more Newton step would gain, in nats.
-        to_gain = g @ np.linalg.solve(information, g) / 2 if curved else np.inf
-        if to_gain > 0.05:
-            raise ArithmeticError(
-                "this is no maximum of the likelihood at X and y, or one without curvature, so "
-                "there are no standard errors: fit with a smaller tol or C, or fewer experts"
-            )
-        units = self._to_units()
-        A = block_diag(*(np.kron(units, _to_first(M.shape[1])) for M in [V, *W]))
-        covariance = A @ np.linalg.solve(information, A.T)
-        return A @ theta, np.sqrt(np.diag(covariance))
-
-    def gate(self, X):
-        """How far each expert is believed at X (n, d): (n, K), rows that sum to 1."""
-        check_is_fitted(self)
-        Z = self._z(validate_data(self, X, reset=False))
-        return softmax(Z @ self.scaled_gate_weights_, axis=1)
-
-    def predict_proba(self, X):
-        """Σ_k g_k(x) p_k(class | x): (n, classes)."""
-        weights = self.gate(X)
-        Z = self._z(validate_data(self, X, reset=False))
-        p = softmax(Z @ self.scaled_expert_weights_, axis=2)
-        return np.einsum("nk,knc->nc", weights, p)
-
-    def _z(self, X):
-        return with_one(self.scaler_.transform(X))
-
-    def _to_units(self):
-        """The matrix (d + 1, d + 1) that takes weights of scaled columns to weights of X's."""
-        slopes = np.diag(1 / self.scaler_.scale_)
-        return np.block(
-            [
-                [np.ones((1, 1)), -(self.scaler_.mean_ @ slopes)[None]],
-                [np.zeros((len(slopes), 1)), slopes],
-            ]
-        )
-
-
-def _checked(model, X, y):
-    """X as the model takes it, y, and y as 0, 1, …; sets `model.classes_`."""
-    X, y = _as_taken(model, X, y)
-    if not len(y):
-        raise ValueError("there are no rows to fit on")
-    check_classification_targets(y)
-    model.classes_, encoded = np.unique(y, return_inverse=True)
-    if len(model.classes_) < 2:
-        raise ValueError(f"a classifier needs two classes or more; y has one class, {y[0]}")
-    return X, y, encoded
-
-
-def _as_taken(model, X, *y, reset=True):
-    """X checked, and y where it is given; a DataFrame stays one for a model of other models."""
-    mixed = isinstance(model, MixtureOfExperts)  # its experts say themselves what they do not take
-    if hasattr(X, "columns") and mixed:
-        validate_data(model, X, skip_check_array=True, reset=reset)
-        check_consistent_length(X, *y)
-        return (X, column_or_1d(*y, warn=True)) if y else X
-    return validate_data(
-        model,
-        X,
-        *y,
-        reset=reset,
-        accept_sparse="csr" if mixed else False,
-        ensure_all_finite="allow-nan" if mixed else True,
-    )
-
-
-def _weights(sample_weight, X):
-    return _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-
-
-FEWEST = {"n_experts": 1, "n_starts": 1, "max_iter": 1, "n_splits": 2}
-
-
-def _refuse_parameters(model):
-    """Raise ValueError, one sentence, for a C, solver, tol or number that cannot be."""
-    checked_solver(model.solver)
-    if not (isinstance(model.C, numbers.Real) and 0 < model.C < np.inf):
-        raise ValueError(f"C is a variance: a finite number above 0, not {model.C!r}")
-    if not (isinstance(model.tol, numbers.Real) and model.tol >= 0):
-        raise ValueError(f"tol must be a number, 0 or more, not {model.tol!r}")
-    for name in FEWEST.keys() & model.get_params(deep=False).keys():
-        value, fewest = getattr(model, name), FEWEST[name]
-        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not (whole and value >= fewest):
-            raise ValueError(f"{name} must be a whole number, {fewest} or more, not {value!r}")
 
 
 def _named(experts):
@@ -356,15 +146,5 @@ def _refuse_experts(experts, weighted):
             raise ValueError(f"expert {name!r} takes no sample_weight; fit without, or replace it")
 
 
-def _splitter(V, W):
-    """The function that takes a flat vector apart into the shapes of V and W."""
-    return lambda flat: (flat[: V.size].reshape(V.shape), flat[V.size :].reshape(W.shape))
-
-
 def _tree():
     return DecisionTreeClassifier(max_depth=3, random_state=0)
-
-
-def _to_first(columns):
-    """The matrix (columns − 1, columns) of differences to the first column."""
-    return np.eye(columns)[1:] - np.eye(columns)[0]

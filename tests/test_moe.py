@@ -30,6 +30,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from helpers import asd, moe, stacking
 from helpers.classifiers import ScoreRule
 from helpers.gate import Gate
+from helpers.logistic_mixture import LogisticMixture
 from helpers.mixture_likelihood import fit_gate, lbfgs, with_one
 
 
@@ -51,8 +52,8 @@ OVER_FOLDS = {
     [
         moe.MixtureOfExperts(),
         moe.MixtureOfExperts(solver="em"),
-        moe.LogisticMixture(n_starts=1),
-        moe.LogisticMixture(n_starts=1, solver="em"),
+        LogisticMixture(n_starts=1),
+        LogisticMixture(n_starts=1, solver="em"),
     ],
     expected_failed_checks=lambda model: (
         OVER_FOLDS if isinstance(model, moe.MixtureOfExperts) else {}
@@ -253,7 +254,7 @@ def regimes():
 
 def test_trainable_experts_recover_two_regimes(regimes):
     X, y = regimes
-    mixture = moe.LogisticMixture(C=100.0, n_starts=2, tol=1e-9, random_state=0).fit(X, y)
+    mixture = LogisticMixture(C=100.0, n_starts=2, tol=1e-9, random_state=0).fit(X, y)
     estimate, error = (part.reshape(3, 2) for part in mixture.contrasts(X, y))
     if estimate[0, 1] < 0:  # expert 0 is the right one: swap the names
         estimate, error = estimate[[0, 2, 1]] * [[-1], [1], [1]], error[[0, 2, 1]]
@@ -268,7 +269,7 @@ def test_trainable_experts_recover_two_regimes(regimes):
 def test_the_errors_are_those_of_a_logistic_regression_where_there_is_one_expert(rows):
     # statsmodels is not here: the textbook's (ZᵀWZ)⁻¹ is.
     X, y = rows
-    mixture = moe.LogisticMixture(n_experts=1, C=1e6, n_starts=1, tol=1e-10).fit(X, y)
+    mixture = LogisticMixture(n_experts=1, C=1e6, n_starts=1, tol=1e-10).fit(X, y)
     estimate, error = mixture.contrasts(X, y)
     model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(X, y)
     Z, p = with_one(X), model.predict_proba(X)[:, 1]
@@ -280,7 +281,7 @@ def test_the_errors_are_those_of_a_logistic_regression_where_there_is_one_expert
 def test_the_trainable_mixture_predicts_its_formula(regimes):
     X, y = regimes
     names = np.array(["no", "yes"])[y]
-    mixture = moe.LogisticMixture(n_experts=3, n_starts=1, tol=1e-2, random_state=0).fit(X, names)
+    mixture = LogisticMixture(n_experts=3, n_starts=1, tol=1e-2, random_state=0).fit(X, names)
     assert mixture.expert_weights_.shape == (3, 2, 2)
     weights = mixture.gate(X)
     for row in (0, 17):
@@ -291,11 +292,11 @@ def test_the_trainable_mixture_predicts_its_formula(regimes):
         )
         np.testing.assert_allclose(mixture.predict_proba(X[[row]])[0], expected)
     np.testing.assert_array_equal(mixture.predict(X) == "yes", mixture.predict_proba(X)[:, 1] > 0.5)
-    two = moe.LogisticMixture(tol=1e-8, n_starts=1, random_state=0).fit(X, names)
+    two = LogisticMixture(tol=1e-8, n_starts=1, random_state=0).fit(X, names)
     parts = two.contrasts(X, names)
     np.testing.assert_array_equal(parts, two.contrasts(X, names))
     assert parts[0].shape == parts[1].shape == (2 * 1 + 2 * 2,)
-    barely = moe.LogisticMixture(C=1e6, n_starts=1, solver="em", tol=1e9, random_state=0)
+    barely = LogisticMixture(C=1e6, n_starts=1, solver="em", tol=1e9, random_state=0)
     barely.fit(X, names)
     assert barely.n_iter_ == 1
     with pytest.raises(ArithmeticError, match="no standard errors: fit with a smaller tol or C"):
@@ -305,17 +306,17 @@ def test_the_trainable_mixture_predicts_its_formula(regimes):
 def test_the_best_of_several_starts_is_kept(rows):
     X, y = rows
     settings = {"n_experts": 3, "tol": 0.1, "max_iter": 500}
-    best = moe.LogisticMixture(n_starts=4, random_state=1, **settings).fit(X, y)
+    best = LogisticMixture(n_starts=4, random_state=1, **settings).fit(X, y)
     state = np.random.RandomState(1)
-    singles = [moe.LogisticMixture(n_starts=1, random_state=state, **settings) for _ in range(4)]
+    singles = [LogisticMixture(n_starts=1, random_state=state, **settings) for _ in range(4)]
     ends = [single.fit(X, y).log_likelihood_[-1] for single in singles]
     assert best.log_likelihood_[-1] == max(ends) > min(ends)
     assert len(set(ends)) > 1
     with pytest.raises(ArithmeticError, match="after 3 iterations"):
-        moe.LogisticMixture(solver="em", max_iter=3).fit(X, y)
+        LogisticMixture(solver="em", max_iter=3).fit(X, y)
     with pytest.raises(ArithmeticError, match="L-BFGS did not converge"):
-        moe.LogisticMixture(max_iter=3).fit(X, y)
-    given = moe.LogisticMixture(*range(7))
+        LogisticMixture(max_iter=3).fit(X, y)
+    given = LogisticMixture(*range(7))
     names = ["n_experts", "C", "n_starts", "solver", "tol", "max_iter", "random_state"]
     assert [getattr(given, name) for name in names] == list(range(7))
 
@@ -330,17 +331,17 @@ def unscaled():
 def test_em_climbs_on_unscaled_columns_from_every_start(unscaled):
     X, y = unscaled
     for seed in range(6):
-        em = moe.LogisticMixture(C=10.0, n_starts=1, solver="em", random_state=seed).fit(X, y)
+        em = LogisticMixture(C=10.0, n_starts=1, solver="em", random_state=seed).fit(X, y)
         assert np.diff(em.log_likelihood_).min() >= 0
-        lbfgs = moe.LogisticMixture(C=10.0, n_starts=1, random_state=seed).fit(X, y)
+        lbfgs = LogisticMixture(C=10.0, n_starts=1, random_state=seed).fit(X, y)
         assert abs(lbfgs.log_likelihood_[-1] - em.log_likelihood_[-1]) < 0.2
         assert np.diff(lbfgs.log_likelihood_).min() >= -1e-9
 
 
 def test_other_units_change_nothing_but_the_units(regimes):
     X, y = regimes
-    one = moe.LogisticMixture(C=100, n_starts=1, random_state=0).fit(X, y)
-    other = moe.LogisticMixture(C=100, n_starts=1, random_state=0).fit(1e6 * X + 5, y)
+    one = LogisticMixture(C=100, n_starts=1, random_state=0).fit(X, y)
+    other = LogisticMixture(C=100, n_starts=1, random_state=0).fit(1e6 * X + 5, y)
     assert other.log_likelihood_[-1] == pytest.approx(one.log_likelihood_[-1], abs=1e-6)
     np.testing.assert_allclose(
         other.predict_proba(1e6 * X + 5), one.predict_proba(X), rtol=1e-4, atol=1e-7
@@ -357,14 +358,14 @@ def test_other_units_change_nothing_but_the_units(regimes):
 def test_rows_that_are_equal_are_counted(rows):
     X, y = rows
     settings = {"n_starts": 1, "random_state": 0}
-    one = moe.LogisticMixture(**settings).fit(X, y)
+    one = LogisticMixture(**settings).fit(X, y)
     apart = X + 1e-9 * np.random.default_rng(0).normal(size=X.shape)
-    other = moe.LogisticMixture(**settings).fit(apart, y)
+    other = LogisticMixture(**settings).fit(apart, y)
     assert one.log_likelihood_[-1] == pytest.approx(other.log_likelihood_[-1], abs=1e-4)
     weight = np.arange(len(y)) % 3
     twice = np.repeat(np.arange(len(y)), weight)
-    weighted = moe.LogisticMixture(**settings).fit(X, y, weight)
-    repeated = moe.LogisticMixture(**settings).fit(X[twice], y[twice])
+    weighted = LogisticMixture(**settings).fit(X, y, weight)
+    repeated = LogisticMixture(**settings).fit(X[twice], y[twice])
     np.testing.assert_allclose(
         weighted.contrasts(X, y, weight), repeated.contrasts(X[twice], y[twice]), rtol=1e-3
     )
@@ -451,7 +452,7 @@ def test_parameters_that_cannot_be_are_refused_in_a_sentence(rows):
         ValueError, match="^two experts are called 'a'; give each a name of its own$"
     ):
         moe.MixtureOfExperts(twins).fit(X, y)
-    for model in (moe.MixtureOfExperts, moe.LogisticMixture):
+    for model in (moe.MixtureOfExperts, LogisticMixture):
         for C in (0, -1, np.inf, np.nan, "1"):
             with pytest.raises(ValueError, match="^C is a variance: a finite number above 0, not"):
                 model(C=C).fit(X, y)
@@ -459,9 +460,9 @@ def test_parameters_that_cannot_be_are_refused_in_a_sentence(rows):
             model(solver="sgd").fit(X, y)
     for name in ("n_experts", "n_starts"):
         with pytest.raises(ValueError, match=f"^{name} must be a whole number, 1 or more, not 0$"):
-            moe.LogisticMixture(**{name: 0}).fit(X, y)
+            LogisticMixture(**{name: 0}).fit(X, y)
     for name, value in [("max_iter", 0), ("max_iter", True), ("tol", -1.0), ("tol", np.nan)]:
-        for model in (moe.MixtureOfExperts, moe.LogisticMixture):
+        for model in (moe.MixtureOfExperts, LogisticMixture):
             with pytest.raises(ValueError, match=f"^{name} must be a .*, not {value!r}$"):
                 model(**{name: value}).fit(X, y)
     with pytest.raises(ValueError, match="^n_splits must be a whole number, 2 or more, not 1$"):
@@ -472,7 +473,7 @@ def test_parameters_that_cannot_be_are_refused_in_a_sentence(rows):
     for name in ("C", "a__b"):
         with pytest.raises(ValueError, match="names"):
             moe.MixtureOfExperts([(name, GaussianNB())]).fit(X, y)
-    for model in (moe.MixtureOfExperts, moe.LogisticMixture):
+    for model in (moe.MixtureOfExperts, LogisticMixture):
         with pytest.raises(ValueError, match="Negative values"):
             model().fit(X, y, sample_weight=-np.ones(800))
     text = asd.load()[["gender", *asd.ITEMS]]
@@ -490,7 +491,7 @@ def test_a_gates_settings_are_the_same_wherever_it_is_fitted():
         where = (fit_gate, Gate, moe.MixtureOfExperts)
         defaults = [inspect.signature(what).parameters[name].default for what in where]
         assert defaults == [expected] * 3
-    assert inspect.signature(moe.LogisticMixture).parameters["C"].default == 1.0
+    assert inspect.signature(LogisticMixture).parameters["C"].default == 1.0
 
 
 @pytest.mark.parametrize("names", [(1, 2), ("n", "j")])
@@ -509,10 +510,10 @@ def test_experts_know_the_labels_by_name_in_every_fold(rows, names):
 
 def test_errors_are_refused_where_it_is_no_maximum(rows):
     X, y = rows
-    cut = moe.LogisticMixture(C=0.1, n_starts=1, solver="em", tol=1e9, random_state=0).fit(X, y)
+    cut = LogisticMixture(C=0.1, n_starts=1, solver="em", tol=1e9, random_state=0).fit(X, y)
     with pytest.raises(ArithmeticError, match="^this is no maximum of the likelihood at X and y"):
         cut.contrasts(X, y)
-    whole = moe.LogisticMixture(C=0.1, n_starts=1, random_state=0).fit(X, y)
+    whole = LogisticMixture(C=0.1, n_starts=1, random_state=0).fit(X, y)
     assert np.all(whole.contrasts(X, y)[1] > 0)
     with pytest.raises(ValueError, match="^y holds a label that was not there when"):
         whole.contrasts(X, 2 * y - 1)
