@@ -25,7 +25,7 @@ class Gate:
     """
 
     def __init__(self, inputs=None, C=0.1, solver="lbfgs", tol=1e-10, max_iter=20_000):
-        self.inputs, self.solver, self.options = inputs, solver, (C, solver, tol, max_iter)
+        self.inputs, self.options = inputs, (C, solver, tol, max_iter)
 
     def fit(self, X, P, weight=1.0):
         """Fit on X (n, d) and P (n, K); `weight` (n,) counts rows in the likelihood."""
@@ -40,13 +40,9 @@ class Gate:
         return softmax(self._z(X) @ self.V_, axis=1)
 
     def _z(self, X):
-        features = self.inputs_.transform(X.toarray() if self._made_dense(X) else X)
-        if sparse.issparse(features) and self.solver == "em":
-            features = features.toarray()  # Newton's curvature is dense
-        return with_one(features)
-
-    def _made_dense(self, X):
-        return self.dense_ and sparse.issparse(X)
+        if self.dense_ and sparse.issparse(X):
+            X = X.toarray()
+        return with_one(self.inputs_.transform(X))
 
 
 def one_scale(X):
