@@ -5,6 +5,7 @@ import warnings
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.special import expit, softmax
@@ -29,7 +30,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from helpers import asd, moe, stacking
 from helpers.classifiers import ScoreRule
-from helpers.gate import Gate
+from helpers.gate import Gate, one_scale
 from helpers.logistic_mixture import LogisticMixture
 from helpers.mixture_likelihood import fit_gate, lbfgs, with_one
 
@@ -422,6 +423,17 @@ def test_missing_values_and_sparse_rows_pass_where_every_expert_takes_them(rows)
         )
     plain = moe.MixtureOfExperts(random_state=0).fit(X, y)
     np.testing.assert_allclose(plain.gate(sparse.csr_array(X)), plain.gate(X))
+
+
+@pytest.mark.filterwarnings(
+    "ignore:(All-NaN|Degrees of freedom|invalid value|Mean of empty):RuntimeWarning"
+)
+def test_what_is_missing_stands_at_the_mean_for_the_gate():
+    X = np.array([[1.0, np.nan], [3, np.nan], [np.nan, np.nan], [5, np.nan]])
+    for rows_ in (X, pd.DataFrame(X)):
+        filled = one_scale(rows_).fit(rows_).transform(rows_)
+        np.testing.assert_allclose(filled[:, 0], np.array([-1, 0, 0, 1]) * np.sqrt(1.5))
+        np.testing.assert_array_equal(filled[:, 1], 0)  # a column without any value stays one
 
 
 def test_weights_reach_experts_folds_and_gate(rows):
