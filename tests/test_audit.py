@@ -33,7 +33,7 @@ def test_changes_of_what_is_committed_are_caught(tally, kind):
 
 @pytest.mark.parametrize("kind", IN_PROSE)
 def test_changes_of_finished_prose_are_caught(kind):
-    found = audit.Tally(share=0.3, seed=2)
+    found = audit.Tally(share=0.5, seed=2)
     audit.all_texts(found, only=audit.finished())
     caught, made = found.caught(kind)
     assert made >= 10
