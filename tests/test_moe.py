@@ -503,7 +503,16 @@ def test_a_gates_settings_are_the_same_wherever_it_is_fitted():
         where = (fit_gate, Gate, moe.MixtureOfExperts)
         defaults = [inspect.signature(what).parameters[name].default for what in where]
         assert defaults == [expected] * 3
-    assert inspect.signature(LogisticMixture).parameters["C"].default == 1.0
+    defaults = {n: p.default for n, p in inspect.signature(LogisticMixture).parameters.items()}
+    assert defaults == {
+        "n_experts": 2,
+        "C": 1.0,
+        "n_starts": 3,
+        "solver": "lbfgs",
+        "tol": 1e-4,
+        "max_iter": 5_000,
+        "random_state": None,
+    }
 
 
 @pytest.mark.parametrize("names", [(1, 2), ("n", "j")])
@@ -527,6 +536,16 @@ def test_errors_are_refused_where_it_is_no_maximum(rows):
         cut.contrasts(X, y)
     whole = LogisticMixture(C=0.1, n_starts=1, random_state=0).fit(X, y)
     assert np.all(whole.contrasts(X, y)[1] > 0)
+    # What is still to be gained decides: errors are given up to about a twentieth of a nat.
+    top, seen = whole.log_likelihood_[-1], {"given": [], "refused": []}
+    for tol in (1e-5, 1e-4, 0.001, 0.01, 0.03):
+        cut = LogisticMixture(C=0.1, n_starts=1, solver="em", tol=tol, random_state=0).fit(X, y)
+        try:
+            cut.contrasts(X, y)
+            seen["given"].append(top - cut.log_likelihood_[-1])
+        except ArithmeticError:
+            seen["refused"].append(top - cut.log_likelihood_[-1])
+    assert max(seen["given"]) < 0.05 < min(seen["refused"]) < 0.07
     with pytest.raises(ValueError, match="^y holds a label that was not there when"):
         whole.contrasts(X, 2 * y - 1)
 
