@@ -19,7 +19,8 @@ NO_CHANCE = 1e-9  # what a given probability of 0 counts as: its logarithm must 
 def with_one(features):
     """z of every row: a column of ones, then `features` (n, d), dense or sparse."""
     if sparse.issparse(features):
-        return sparse.hstack([np.ones((features.shape[0], 1)), features], format="csr")
+        # As an array: the `*` of a sparse matrix is the product of matrices.
+        return sparse.csr_array(sparse.hstack([np.ones((features.shape[0], 1)), features]))
     return np.column_stack([np.ones(len(features)), features])
 
 

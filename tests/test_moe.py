@@ -417,7 +417,7 @@ def test_missing_values_and_sparse_rows_pass_where_every_expert_takes_them(rows)
         moe.MixtureOfExperts(trees, gate_input=StandardScaler()).fit(holes, y)
     dense = moe.MixtureOfExperts(random_state=0, gate_input=MaxAbsScaler()).fit(X, y)
     for solver in ("lbfgs", "em"):
-        thin = moe.MixtureOfExperts(random_state=0, solver=solver).fit(sparse.csr_array(X), y)
+        thin = moe.MixtureOfExperts(random_state=0, solver=solver).fit(sparse.csr_matrix(X), y)
         np.testing.assert_allclose(
             thin.predict_proba(sparse.csc_array(X)), dense.predict_proba(X), atol=1e-4
         )
