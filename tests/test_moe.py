@@ -477,6 +477,8 @@ def test_parameters_that_cannot_be_are_refused_in_a_sentence(rows):
         for model in (moe.MixtureOfExperts, LogisticMixture):
             with pytest.raises(ValueError, match=f"^{name} must be a .*, not {value!r}$"):
                 model(**{name: value}).fit(X, y)
+    with pytest.raises(ArithmeticError, match="after 1 iterations"):  # both are allowed
+        LogisticMixture(solver="em", tol=0, max_iter=1).fit(X, y)
     with pytest.raises(ValueError, match="^n_splits must be a whole number, 2 or more, not 1$"):
         moe.MixtureOfExperts(n_splits=1).fit(X, y)
     for experts in ([], {"a": GaussianNB()}, [GaussianNB()], GaussianNB()):
