@@ -84,6 +84,8 @@ def test_a_fresh_table_is_the_simulators():
 def test_the_smallest_tables_row_of_every_model_is_computed_again(joint):
     committed = pd.read_csv(evidence.CURVE)
     assert committed.groupby(["rows", "table"]).size().tolist() == [7] * 6 * 12
+    assert tuple(committed["rows"].unique()) == evidence.SIZES
+    assert committed["table"].nunique() == evidence.TABLES
     rows = pd.DataFrame(evidence.one_table(600, 0, joint)).set_index("model")
     first = committed[(committed["rows"] == 600) & (committed["table"] == 0)].set_index("model")
     assert rows.index.tolist() == first.index.tolist()
