@@ -19,6 +19,7 @@ from sklearn.utils.parallel import delayed
 from helpers import asd, repeated_splits, simulate, stacking
 from helpers.classifiers import ScoreRule, tuned_forest, two_experts, with_products
 from helpers.gate import Gate
+from helpers.repeated_splits import total
 from helpers.scores import clipped, logits
 
 PATTERNS = asd.DATA / "item_patterns.csv"
@@ -47,8 +48,7 @@ def probabilities(counts):
 
 def exact_scores(joint, p):
     """{score: value} of P(1) as a model gives it to each pattern, p (1024,), under `joint`."""
-    X, y, weight = np.arange(len(p)).repeat(2), np.tile([0, 1], len(p)), joint.ravel()
-    given = p[X]
+    given, y, weight = p.repeat(2), np.tile([0, 1], len(p)), joint.ravel()
     return {
         "accuracy": accuracy_score(y, given > 0.5, sample_weight=weight),
         "AUC": roc_auc_score(y, given, sample_weight=weight),
@@ -63,10 +63,10 @@ def bayes(joint):
 
 def alone(X, y):
     """{model: P(1) of each pattern} of models without experts, from X (n, 10) and y (n,)."""
-    by_score = LogisticRegression().fit(X.sum(axis=1, keepdims=True), y)
+    by_score = LogisticRegression().fit(total(X), y)
     return {
         "logistic regression": stacking.positive(LogisticRegression().fit(X, y).predict_proba(ALL)),
-        "… on the score alone": by_score.predict_proba(ALL.sum(axis=1, keepdims=True))[:, 1],
+        "… on the score alone": by_score.predict_proba(total(ALL))[:, 1],
         "… with products of items": with_products().fit(X, y).predict_proba(ALL)[:, 1],
     }
 
@@ -78,7 +78,7 @@ def mixed(X, y, seed):
         "rule": ScoreRule(),
         "forest, tuned": tuned_forest(seed),
     }
-    meta = stacking.out_of_fold(experts, X, y, 4, seed)
+    meta = stacking.out_of_fold(experts, X, y, repeated_splits.FOLDS, seed)
     given = stacking.meta_features(stacking.fit_all(experts, X, y), ALL)
     gate = Gate().fit(X, stacking.of_label(meta, y))
     stack = LogisticRegression().fit(logits(meta), y)

@@ -120,16 +120,18 @@ class LogisticMixture(Mixture, BaseEstimator):
 
     def gate(self, X):
         """How far each expert is believed at X (n, d): (n, K), rows that sum to 1."""
-        check_is_fitted(self)
-        Z = self._z(validate_data(self, X, reset=False))
-        return softmax(Z @ self.scaled_gate_weights_, axis=1)
+        return softmax(self._z_taken(X) @ self.scaled_gate_weights_, axis=1)
 
     def predict_proba(self, X):
         """Σ_k g_k(x) p_k(class | x): (n, classes)."""
-        weights = self.gate(X)
-        Z = self._z(validate_data(self, X, reset=False))
+        Z = self._z_taken(X)
+        weights = softmax(Z @ self.scaled_gate_weights_, axis=1)
         p = softmax(Z @ self.scaled_expert_weights_, axis=2)
         return np.einsum("nk,knc->nc", weights, p)
+
+    def _z_taken(self, X):
+        check_is_fitted(self)
+        return self._z(validate_data(self, X, reset=False))
 
     def _z(self, X):
         return with_one(self.scaler_.transform(X))

@@ -6,8 +6,6 @@ Every quantity is in nats. Distributions on a finite set are vectors of probabil
 import numpy as np
 from scipy.special import rel_entr, xlog1py, xlogy
 
-from helpers.gradient import descend
-
 
 def entropy(p):
     """H(p) = −Σ p log p, of probabilities p (k,); 0 log 0 = 0 (Shannon 1948)."""
@@ -71,9 +69,11 @@ def fit_by_descent(gradient, start, step_size, num_steps, tol=1e-8):
     """
     end = np.asarray(start, dtype=float)
     with np.errstate(over="ignore", invalid="ignore"):
+        g = np.asarray(gradient(end))
         for _ in range(num_steps):
-            end = descend(gradient, end, step_size, 1)[-1]
-            slope = np.max(np.abs(gradient(end)))
+            end = end - step_size * g
+            g = np.asarray(gradient(end))
+            slope = np.max(np.abs(g))
             if slope <= tol:
                 return end
     raise ArithmeticError(

@@ -38,13 +38,18 @@ def simulate(n_negative, n_positive, rng, figures):
     return table[COLUMNS]
 
 
-def items(n, group, rng):
-    """Answers (n, 10) of one class, `group` of the figures: correlated normals, cut."""
+def correlations(group):
+    """The items' tetrachoric correlations in one class, `group` of the figures: (10, 10)."""
     correlation = np.eye(len(ITEMS))
     for i, row in enumerate(group["tetrachoric_lower"], start=1):
         correlation[i, :i] = correlation[:i, i] = row
+    return correlation
+
+
+def items(n, group, rng):
+    """Answers (n, 10) of one class, `group` of the figures: correlated normals, cut."""
     # Rounded estimates of pairs need not form a correlation matrix: keep the eigenvalues above 0.
-    values, vectors = np.linalg.eigh(correlation)
+    values, vectors = np.linalg.eigh(correlations(group))
     covariance = vectors @ np.diag(np.maximum(values, 1e-3)) @ vectors.T
     scale = np.sqrt(np.diag(covariance))
     factor = np.linalg.cholesky(covariance / np.outer(scale, scale))
