@@ -194,6 +194,9 @@ class Page(nbval.IPyNbFile):
     def setup(self) -> None:
         if not self.config.option.nbval_artefacts:
             pytest.skip("a page is compared with its artefact: --nbval-artefacts")
+        if not notebook.code_cells(self.nb):  # there is nothing to execute, and no artefact
+            self.answers = {}
+            return
         _setup(self)
 
 

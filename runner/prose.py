@@ -18,7 +18,7 @@ HEADING = re.compile(r"^#{1,6} (?:[A-Z][a-z]+ )?(\d+(?:\.\d+)?)(?=\.? )", re.MUL
 ITEM = re.compile(r"^(\d+)\. ", re.MULTILINE)
 FIRST = re.compile(r"(?:\A|\n\n)\Z")
 PART = r"([Pp]roblem|[Nn]otebook|[Ss]ection|[Ii]tem|[Ee]xercise)s? "
-REFERENCE = re.compile(rf"(?:([Pp]roblem|[Nn]otebook) (\d), )?{PART}((?:\d(?:, | and | to )?)+)")
+REFERENCE = re.compile(rf"(?:([Pp]roblem|[Nn]otebook) (\d), )?{PART}((?:\d+(?:, | and | to )?)+)")
 CITATION = re.compile(r"((?:[A-Z][\w’'-]+(?: et al\.)?(?: & | and |, | ))+)\(?(\d{4})\b")
 NAME = re.compile(r"(?<![\w.])(?=[\w.-]*\d)[A-Za-z][\w-]*\b")
 TITLE = re.compile(r"\A# [^\n]*\n+\*\*[^\n]*?\*\*")
@@ -141,7 +141,7 @@ def _references(page: Page) -> None:
         whole, kind = page.whole, match[3].lower()
         if match[2]:
             whole = _prose_of(page.root, match[2])
-        for number in re.findall(r"\d", match[4]):
+        for number in re.findall(r"\d+", match[4]):
             if kind in ("problem", "notebook"):
                 there = bool(list((page.root / "notebooks").glob(f"0{number}-*.ipynb")))
             elif kind == "exercise":

@@ -38,6 +38,10 @@ FINE = {
     "headings": ("## 1. One\n\n## 2. Two\n\n## Item 3 · Three", ()),
     "a list": ("1. One\n2. Two\n\ntext\n\n1. Again", ()),
     "references": ("## 3. Three\n\nsection 3, problem 2; notebook 2, section 4", ()),
+    "a section of two digits": (
+        "".join(f"## {n}. One\n\n" for n in range(1, 12)) + "sections 9 to 11, section 10",
+        (),
+    ),
     "an exercise": ("exercise 1\n\n## Going further\n\n1. One.", ()),
     "citations": ("(Cauchy 1847), Kingma & Ba (2015)", ()),
     "a name": ("in float64", ()),
@@ -68,6 +72,7 @@ def test_what_is_checked_is_left_alone(root, kind):
         ("1. One\n3. Two", "the item 3 of a list comes after 1"),
         ("1. One\n1. Two", "the item 1 of a list comes after 1"),
         ("see section 3", "there is no section 3 (“section 3”)"),
+        ("## 1. One\n\nsee section 10", "there is no section 10"),
         ("see problem 7", "there is no problem 7"),
         ("notebook 2, section 5", "there is no section 5"),
         ("exercise 3\n\n## Going further\n\n1. One.", "there is no exercise 3"),

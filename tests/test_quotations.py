@@ -346,6 +346,17 @@ def test_a_finished_notebook_has_a_test_for_all_other_numbers(project):
     assert "7 passed, 1 skipped" in replayed(root, "notebooks/a.ipynb", build=None)
 
 
+def test_a_finished_page_without_hidden_code_has_that_test_too(project):
+    root = project.parents[1]
+    settings = '[tool.runner]\npages = ["*.md"]\nfinished = ["*.md"]\n'
+    (root / "pyproject.toml").write_text(settings, encoding="utf-8")
+    page = root / "README.md"
+    page.write_text("# Page\n\nGrowth of a sixth.\n", encoding="utf-8")
+    assert "1 passed" in replayed(root, "README.md")
+    page.write_text("# Page\n\nGrowth of 16 %.\n", encoding="utf-8")
+    assert "has 16, and no expression says what it is." in replayed(root, "README.md")
+
+
 def test_an_artefact_without_answers_says_that_nothing_was_evaluated(project):
     build = project.parents[1] / "build" / "a.ipynb"
     nb = nbformat.read(build, as_version=4)
