@@ -68,7 +68,7 @@ environment: $(READY) ## Create .venv from requirements.lock, where it is missin
 figure: $(READY) ## Copy notebook 3's contour figure to docs/, for the README
 	@$(PY) -c 'import base64, json, pathlib; cells = json.loads(pathlib.Path("notebooks/03-gradient-descent.ipynb").read_text("utf-8"))["cells"]; [cell] = [c for c in cells if c["id"] == "contour"]; pathlib.Path("docs/saddle.png").write_bytes(base64.b64decode(cell["outputs"][0]["data"]["image/png"]))'
 
-evidence: $(READY) ## Compute again what problem 5 quotes: learning curve, forty splits (half an hour)
+evidence: $(READY) ## Compute again what problem 5 quotes: learning curve, forty splits (twenty minutes)
 	@$(PY) -m runner.kernel_environment $(PY) -c 'from helpers import evidence; evidence.write()'
 
 bench: $(READY) ## Time the engine, the net and the sparse layer against others (half an hour)

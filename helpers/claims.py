@@ -1,6 +1,7 @@
 """A claim, the value that was computed for it, the value that it must have; and verdicts."""
 
 import numbers
+from contextlib import redirect_stdout
 
 import numpy as np
 from IPython.display import Markdown, display
@@ -29,10 +30,52 @@ def check(claim, got, expected, tol=1e-9):
     if got is True or got is np.True_:
         print(f"✓ {claim}")
     elif np.ndim(got) == 0 and np.asarray(got).dtype.kind == "f" and abs(got) <= tol:
-        print(f"✓ {claim}: 0 within {tol:g}")
+        # What is 0 within the tolerance has no digit that holds on every machine.
+        print(f"✓ {claim}: below {tol:g}")
     else:
-        # What is 0 within the tolerance is shown as 0: its digits are noise.
         print(f"✓ {claim}: {_text(_without_noise(got, tol), 4)}")
+
+
+def check_each(claim, found, expected, tol=1e-9):
+    """`check` every value of `found` {name: value}, in one line that names them all.
+
+    `expected` is {name: value} with the same names, or one value for all of them. The claims that
+    `held` knows afterwards are `claim`, and `claim: name` for each name.
+    """
+    if not found:
+        raise ClaimError(f"✗ {claim}: there is nothing to check")
+    wanted = expected if isinstance(expected, dict) else dict.fromkeys(found, expected)
+    if wanted.keys() != found.keys():
+        raise ValueError(f"{claim}: found {list(found)}, but expected {list(wanted)}")
+    for name, value in found.items():
+        with redirect_stdout(None):
+            check(f"{claim}: {name}", value, wanted[name], tol)
+    _checked.add(claim)
+    exact = not any(
+        _is_number(value) and np.asarray(value).dtype.kind in "fc" for value in found.values()
+    )
+    print(f"✓ {claim}{'' if exact else f' (each to {tol:g})'}: {', '.join(map(str, found))}")
+
+
+def below(claim, got, bound, unit=""):
+    """Print `✓ claim: got (below bound)`, or raise ClaimError; `got` and `bound` are numbers."""
+    _compare(claim, got, bound, unit, "below", np.less)
+
+
+def above(claim, got, bound, unit=""):
+    """Print `✓ claim: got (above bound)`, or raise ClaimError; `got` and `bound` are numbers."""
+    _compare(claim, got, bound, unit, "above", np.greater)
+
+
+def _compare(claim, got, bound, unit, word, compare):
+    pair = [np.asarray(value) for value in (got, bound)]
+    numbers_only = all(part.ndim == 0 and part.dtype.kind in "iuf" for part in pair)
+    if not (numbers_only and bool(compare(got, bound))):
+        raise ClaimError(
+            f"✗ {claim}: got {_text(got, 10)}{unit}, not {word} {_text(bound, 10)}{unit}"
+        )
+    _checked.add(claim)
+    print(f"✓ {claim}: {_text(got, 4)}{unit} ({word} {_text(bound, 4)}{unit})")
 
 
 def held(*claims):
@@ -65,7 +108,7 @@ def right(*parts):
     return stands(*parts, words=("right", "wrong", "half right"))
 
 
-def verdict_table(header, rows):
+def show_table(header, rows):
     """Show a table, with `header` (n,) and `rows` of n texts each, as Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     if any(len(row) != len(header) for row in rows):

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+from matplotlib.collections import PathCollection
 
 MIME = "application/vnd.course.figure+json"
 
@@ -33,6 +34,16 @@ def _panel(axes):
             "x": _numbers(line.get_xdata(orig=False)),
             "y": _numbers(line.get_ydata(orig=False)),
         }
+    bars = [patch for patch in axes.patches if hasattr(patch, "get_height")]
+    if bars:
+        shown["bars"] = {
+            "x": _numbers([bar.get_x() + bar.get_width() / 2 for bar in bars]),
+            "heights": _numbers([bar.get_height() for bar in bars]),
+        }
+    points = [drawn for drawn in axes.collections if isinstance(drawn, PathCollection)]
+    for n, drawn in enumerate(points, start=1):
+        x, y = np.ma.filled(drawn.get_offsets(), np.nan).T
+        shown[f"points {n}"] = {"x": _numbers(x), "y": _numbers(y)}
     for n, drawn in enumerate([*axes.images, *axes.collections], start=1):
         if hasattr(drawn, "levels"):
             values = [*drawn.levels, drawn.zmin, drawn.zmax]

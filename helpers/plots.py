@@ -1,64 +1,15 @@
 """The figures. Every input is an argument; `alt` is the text for readers who cannot see them."""
 
-import logging
-from base64 import b64encode
-from functools import wraps
-from io import BytesIO
-from itertools import cycle
-
-# Where it takes matplotlib long to list the fonts, once, it would say so in a notebook's outputs.
-logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-
-# ruff: noqa: E402
 import numpy as np
-from IPython.display import display
-from matplotlib.figure import Figure
+from matplotlib.colors import LogNorm
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from helpers.figure_data import MIME, described
-
-# Okabe & Ito's colours, safe for the colour-blind, told apart in greyscale by dash and marker.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9"]
-DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2))]
-MARKERS = ["o", "s", "^", "D", "v", "X", "P"]
-
-
-def figure(draw):
-    """Let `draw`, which returns a matplotlib Figure, show it with the required keyword `alt`.
-
-    Beside the picture the output has what it shows as data, which is compared like any other text.
-    """
-
-    @wraps(draw)
-    def show(*args, alt, **kwargs):
-        png = BytesIO()
-        drawing = draw(*args, **kwargs)
-        drawing.savefig(png, format="png", dpi=144, metadata={"Software": None})
-        width = int(drawing.get_size_inches()[0] * 72)
-        data = {
-            "image/png": b64encode(png.getvalue()).decode(),
-            "text/plain": "a figure",
-            MIME: described(drawing),
-        }
-        display(data, metadata={"image/png": {"alt": alt, "width": width}}, raw=True)
-
-    return show
-
-
-def _axes(width=8.0, height=4.5, columns=1, **labels):
-    drawing = Figure(figsize=(width, height), layout="constrained")
-    axes = drawing.subplots(1, columns, squeeze=False)[0]
-    for axis in axes:
-        axis.set(**labels)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(alpha=0.3)
-    return drawing, axes
+from helpers.house_style import COLOURS, axes, figure, plain_style, styles
 
 
 def _styled(series):
     """Each entry of `series` {label: data} as label, data, colour, dash, marker."""
-    styles = zip(cycle(COLOURS), cycle(DASHES), cycle(MARKERS))
-    for (label, data), style in zip(series.items(), styles, strict=False):
+    for (label, data), style in zip(series.items(), styles(series), strict=True):
         yield label, data, *style
 
 
@@ -71,18 +22,37 @@ def _lines(axis, series):
 
 
 @figure
-def curves(series, xlabel, ylabel, title="", xscale="linear", yscale="linear", marks=()):
+def curves(
+    series,
+    xlabel,
+    ylabel,
+    title="",
+    xscale="linear",
+    yscale="linear",
+    marks=(),
+    dots=None,
+    level=None,
+):
     """Lines, one per entry of `series` {label: (x, y)}; `marks` are points (x, y, text).
 
-    With (x, y, low, high) an interval is drawn at each point.
+    With (x, y, low, high) an interval is drawn at each point. `dots` are bare markers,
+    {label: (x, y)}, and `level` is (height, label) of a dotted line across.
     """
-    drawing, (axis,) = _axes(xlabel=xlabel, ylabel=ylabel, title=title)
+    drawing, (axis,) = axes(xlabel=xlabel, ylabel=ylabel, title=title)
     axis.set(xscale=xscale, yscale=yscale)
     _lines(axis, series)
+    for (label, (x, y)), marker in zip((dots or {}).items(), "o^sv", strict=False):
+        axis.plot(x, y, marker, color="black", markersize=6, label=label)
+    x = np.asarray(next(iter(series.values()))[0])
+    if xscale == "log" and len(x) <= 8 and x.dtype.kind == "i":
+        axis.set_xticks(x, labels=[f"{number:,}" for number in x])
+        axis.minorticks_off()
+    if level:
+        axis.axhline(level[0], color="0.4", linestyle=":", label=level[1])
     for x, y, text in marks:
         axis.plot(x, y, "k*", markersize=12)
         axis.annotate(text, (x, y), xytext=(6, 8), textcoords="offset points")
-    if len(series) > 4:  # more would cover the lines
+    if len(axis.get_legend_handles_labels()[1]) > 4:  # more would cover the lines
         axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     elif len(series) > 1:
         axis.legend(frameon=False)
@@ -92,36 +62,19 @@ def curves(series, xlabel, ylabel, title="", xscale="linear", yscale="linear", m
 @figure
 def panels(groups, xlabel, ylabel, xscale="linear", yscale="linear"):
     """A panel of lines per entry of `groups` {title: {label: (x, y)}}, on one y axis."""
-    drawing, axes = _axes(4.5 * len(groups), 4.2, len(groups), xlabel=xlabel, ylabel=ylabel)
-    for axis, (title, series) in zip(axes, groups.items(), strict=True):
+    drawing, drawn = axes(4.5 * len(groups), 4.2, len(groups), xlabel=xlabel, ylabel=ylabel)
+    for axis, (title, series) in zip(drawn, groups.items(), strict=True):
         _lines(axis, series)
         axis.set(title=title, xscale=xscale, yscale=yscale)
-        axis.sharey(axes[0])
-    axes[0].legend(frameon=False)
-    return drawing
-
-
-@figure
-def contour_path(cost, paths, xlim, ylim, xlabel="θ₁", ylabel="θ₂", title=""):
-    """Level lines of `cost(θ1, θ2)` and, over them, each path (t, 2) of `paths` {label: path}."""
-    drawing, (axis,) = _axes(7.0, 5.5, xlabel=xlabel, ylabel=ylabel, title=title)
-    grid = np.meshgrid(np.linspace(*xlim, 200), np.linspace(*ylim, 200))
-    lines = axis.contour(*grid, cost(*grid), levels=18, cmap="Greys", alpha=0.8)
-    # Not the level 0: a saddle's is straight, and rounding alone would choose its label's place.
-    axis.clabel(lines, lines.levels[lines.levels != 0], fontsize=7, colors="0.35")
-    for label, path, colour, dash, marker in _styled(paths):
-        axis.plot(*np.transpose(path), color=colour, linestyle=dash, marker=marker, label=label)
-    first = next(iter(paths.values()))[0]
-    axis.annotate("start", first, xytext=(6, 6), textcoords="offset points")
-    axis.set(xlim=xlim, ylim=ylim)
-    axis.legend(loc="lower left")
+        axis.sharey(drawn[0])
+    drawn[0].legend(frameon=False)
     return drawing
 
 
 @figure
 def roc_and_precision_recall(y, scores):
     """Both curves of `scores` {label: (n,)} against labels y (n,) in {0, 1}; grey: a coin."""
-    drawing, (left, right) = _axes(10.0, 4.8, columns=2, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    drawing, (left, right) = axes(10.0, 4.8, columns=2, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
     right.set(xlabel="recall", ylabel="precision", title="precision and recall")
     for label, score, colour, dash, _ in _styled(scores):
@@ -138,10 +91,10 @@ def roc_and_precision_recall(y, scores):
 @figure
 def confusions(matrices):
     """Confusion matrices {label: (2, 2)}, rows the truth, columns the prediction, as counts."""
-    drawing, axes = _axes(
+    drawing, drawn = axes(
         2.2 * len(matrices), 2.8, len(matrices), xlabel="predicted", ylabel="true label"
     )
-    for axis, (label, matrix) in zip(axes, matrices.items(), strict=True):
+    for axis, (label, matrix) in zip(drawn, matrices.items(), strict=True):
         share = np.array(matrix) / np.sum(matrix, axis=1, keepdims=True)
         axis.imshow(share, cmap="Greys", vmin=0, vmax=1.6)
         for (i, j), count in np.ndenumerate(np.array(matrix)):
@@ -166,13 +119,14 @@ def interval_panels(groups, xlabels, reference=None):
 def _interval_panels(groups, xlabels, reference):
     labels = list(next(iter(groups.values())))
     width = 8.0 if len(groups) == 1 else 2.6 + 2.8 * len(groups)
-    drawing, axes = _axes(width, 0.9 + 0.4 * len(labels), len(groups))
-    for axis, (title, rows), xlabel in zip(axes, groups.items(), xlabels, strict=True):
-        for row, (estimate, low, high) in enumerate(rows.values()):
-            axis.plot([low, high], [row, row], color=COLOURS[0], linewidth=2)
-            axis.plot(estimate, row, "o", color=COLOURS[0])
+    drawing, drawn = axes(width, 0.9 + 0.4 * len(labels), len(groups))
+    for axis, (title, rows), xlabel in zip(drawn, groups.items(), xlabels, strict=True):
+        for row, (label, (estimate, low, high)) in enumerate(rows.items()):
+            colour, marker = plain_style(label)
+            axis.plot([low, high], [row, row], color=colour, linewidth=2)
+            axis.plot(estimate, row, marker, color=colour)
         axis.set(title=title, xlabel=xlabel)
-        axis.set_yticks(range(len(labels)), labels if axis is axes[0] else [])
+        axis.set_yticks(range(len(labels)), labels if axis is drawn[0] else [])
         axis.invert_yaxis()
         if reference is not None:
             axis.axvline(reference, color="black", linestyle=":")
@@ -180,35 +134,73 @@ def _interval_panels(groups, xlabels, reference):
 
 
 @figure
-def heat_map(x, y, z, edges, xlabel, ylabel, zlabel):
-    """Values z (len(y), len(x)), logarithmic, nan hatched; `edges` are lines {label: (x, y)}."""
-    drawing, (axis,) = _axes(8.0, 5.0, xlabel=xlabel, ylabel=ylabel)
+def heat_map(x, y, z, edges, xlabel, ylabel, zlabel, marks=()):
+    """Values z (len(y), len(x)), logarithmic, nan hatched; `edges` are lines {label: (x, y)}.
+
+    `marks` are points (x, y, text).
+    """
+    drawing, (axis,) = axes(8.0, 5.0, xlabel=xlabel, ylabel=ylabel)
     axis.grid(visible=False)
     axis.patch.set(hatch="///", edgecolor="lightgrey")
-    shown = axis.pcolormesh(x, y, z, norm="log", cmap="Greys_r", shading="nearest")
-    drawing.colorbar(shown, label=zlabel)
+    # The largest is grey and not white: white is what lies under the hatching.
+    norm = LogNorm(np.nanmin(z), 10 * np.nanmax(z))
+    shown = axis.pcolormesh(x, y, z, norm=norm, cmap="Greys_r", shading="nearest")
+    bar = drawing.colorbar(shown, label=zlabel)
+    ticks = [n for n in (10, 20, 50, 100, 200, 500, 1000) if np.nanmin(z) <= n <= np.nanmax(z)]
+    bar.set_ticks(ticks, labels=map(str, ticks))
+    bar.minorticks_off()
     _lines(axis, edges)
+    for at, height, text in marks:
+        axis.plot(at, height, "kX", markersize=11, clip_on=False)
+        axis.annotate(text, (at, height), xytext=(8, 6), textcoords="offset points")
     axis.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     axis.legend(loc="lower right")
     return drawing
 
 
 @figure
-def squares_and_images(mapping, jacobian, centres, side):
-    """Squares around `centres`, their images under `mapping`, and what `jacobian` predicts."""
-    drawing, (left, right) = _axes(9.0, 4.5, columns=2)
-    left.set(xlabel="x", ylabel="y", title="squares", aspect="equal")
-    right.set(xlabel="u", ylabel="w", title="images; dashed: by the Jacobian", aspect="equal")
-    edge = np.linspace(-side / 2, side / 2, 25)
-    low, high = np.full(25, -side / 2), np.full(25, side / 2)
-    outline = np.array([[*edge, *high, *edge[::-1], *low], [*low, *edge, *high, *edge[::-1]]])
-    for centre, colour, marker in zip(centres, COLOURS, MARKERS, strict=False):
-        square = outline + np.array(centre, dtype=float)[:, None]
-        linear = np.array(mapping(centre))[:, None] + jacobian(centre) @ outline
-        left.plot(*square, color=colour)
-        left.plot(*centre, marker, color=colour, label=f"{centre}")
-        right.plot(*mapping(square), color=colour)
-        right.plot(*linear, color=colour, linestyle="--")
-        right.plot(*mapping(centre), marker, color=colour)
-    left.legend(frameon=False, loc="upper left", fontsize=8)
+def bars(heights, ylabel, yscale="linear", title=""):
+    """A bar for each entry of `heights` {label: number}: for things that have no order."""
+    drawing, (axis,) = axes(8.0, 3.6, ylabel=ylabel, title=title)
+    axis.set_yscale(yscale)
+    for n, height in enumerate(heights.values()):
+        axis.bar(n, height, width=0.6, color=COLOURS[6], edgecolor="black")
+        axis.annotate(f"{height:.2g}", (n, height), ha="center", va="bottom")
+    axis.set_xticks(range(len(heights)), list(heights))
+    axis.grid(axis="x", visible=False)
+    axis.margins(y=0.15)
+    return drawing
+
+
+@figure
+def shares(values, observed, models, xlabel, ylabel, title="", label="observed"):
+    """Bars of what is `observed` at each of the whole numbers `values`, and each model's markers.
+
+    `models` is {label: (len(values),)}. The markers are not joined: between 3 and 4 is nothing.
+    """
+    drawing, (axis,) = axes(xlabel=xlabel, ylabel=ylabel, title=title)
+    axis.bar(values, observed, width=0.8, color="0.85", edgecolor="0.5", label=label)
+    for name, share, colour, _, marker in _styled(models):
+        axis.plot(values, share, marker, color=colour, markersize=8, label=name)
+    axis.set_xticks(values)
+    axis.legend(frameon=False)
+    return drawing
+
+
+@figure
+def likelihoods(outcomes, models, seen, xlabel):
+    """Each model's probability of every outcome, side by side, the one that was `seen` in black.
+
+    `models` is {title: (len(outcomes),)}: how probable each outcome is.
+    """
+    drawing, panels = axes(3.4 * len(models), 3.4, len(models), xlabel=xlabel)
+    for axis, (title, chances) in zip(panels, models.items(), strict=True):
+        at = list(outcomes).index(seen)
+        colours = ["black" if n == at else COLOURS[6] for n in range(len(outcomes))]
+        axis.bar(outcomes, chances, color=colours, edgecolor="0.4")
+        axis.set(
+            title=f"{title} gives it {chances[at]:.3f}",
+            ylim=(0, 1.1 * max(map(max, models.values()))),
+        )
+    panels[0].set_ylabel("probability of each outcome")
     return drawing

@@ -15,6 +15,7 @@ LINK = re.compile(r"\[(\d+) · [^\]]*\]\((?:[^)]*/)?([^)/]*)\)")
 FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
 INDEXED = re.compile(r"((?:\\?[a-zA-Z]+|[)}\]]|(?<=\d))\s*[_^]\s*)(\{[^{}]*\}|\d)")
 HEADING = re.compile(r"^#{1,6} (?:[A-Z][a-z]+ )?(\d+(?:\.\d+)?)(?=\.? )", re.MULTILINE)
+LAST = re.compile(r"^#{1,6} [^\n]*\D(\d+)$", re.MULTILINE)
 ITEM = re.compile(r"^(\d+)\. ", re.MULTILINE)
 FIRST = re.compile(r"(?:\A|\n\n)\Z")
 PART = r"([Pp]roblem|[Nn]otebook|[Ss]ection|[Ii]tem|[Ee]xercise)s? "
@@ -72,7 +73,16 @@ def unquoted(nb: NotebookNode, path: Path, root: Path, answers: dict) -> list[st
     _links(page)
     for _ in [*page.take(quotations.CODE), *page.take(UNSEEN)]:
         pass
-    for kind in (_title, _headings, _items, _citations, _references, _indices, _names):
+    for kind in (
+        _title,
+        _headings,
+        _last_in_headings,
+        _items,
+        _citations,
+        _references,
+        _indices,
+        _names,
+    ):
         kind(page)
     for text in page.texts:
         for number in NUMBER.finditer(text):
@@ -110,6 +120,13 @@ def _headings(page: Page) -> None:
         follows = before is None or parts[-1] == before[-1] + 1 and parts[:-1] == before[:-1]
         page.expect(follows, f"the heading “{match[0]}” does not follow the one before")
         before = parts
+
+
+def _last_in_headings(page: Page) -> None:
+    """The numbers that headings end with, such as those of solutions, count up from 1."""
+    for place, match in enumerate(page.take(LAST, (1,)), start=1):
+        good = int(match[1]) == place
+        page.expect(good, f"the heading “{match[0]}” is number {place} of those that end with one")
 
 
 def _items(page: Page) -> None:

@@ -156,7 +156,11 @@ def sentences(name: str, path: Path, committed, executed, tally: Tally) -> None:
             cell.source = whole[:start] + new + whole[end:]
             if kind == "words":
                 line = whole[whole.rfind("\n", 0, start) + 1 : start]
-                kind = LINES if "Verdict:" in line and whole[start - 2 : start] == "**" else OTHER
+                kind = (
+                    LINES
+                    if "**Submitted:**" in line and whole[start - 2 : start] == "**"
+                    else OTHER
+                )
             else:
                 kind = f"{kind} in prose"
             around = " ".join(whole[max(0, start - 30) : end + 15].split())

@@ -5,7 +5,18 @@ import pytest
 import sympy
 
 from helpers import claims
-from helpers.claims import ClaimError, check, held, right, stands, truth, verdict_table
+from helpers.claims import (
+    ClaimError,
+    above,
+    below,
+    check,
+    check_each,
+    held,
+    right,
+    show_table,
+    stands,
+    truth,
+)
 
 X = sympy.Symbol("x")
 
@@ -22,8 +33,8 @@ X = sympy.Symbol("x")
             "✓ c: [[-1.5, 8.4], [-3.42, 8.85]]",
         ),
         (np.inf, np.inf, "✓ c: inf"),
-        (3e-17, 0, "✓ c: 0 within 1e-09"),
-        (0.0, 0, "✓ c: 0 within 1e-09"),
+        (3e-17, 0, "✓ c: below 1e-09"),
+        (0.0, 0, "✓ c: below 1e-09"),
         (0, 0, "✓ c: 0"),
         ([3e-17, 2.0], [0, 2], "✓ c: [0, 2]"),
         (np.arange(20.0), np.arange(20.0), "✓ c: (20,) values from 0 to 19"),
@@ -105,6 +116,70 @@ def test_what_has_been_checked_has_held():
             held("a sum", other)
 
 
+def test_many_claims_of_one_kind_are_one_line(capsys):
+    check_each("the sum by", {"hand": 0.1 + 0.2, "abacus": 0.3}, 0.3)
+    check_each("the name of", {"a": "x", "b": "y"}, {"a": "x", "b": "y"})
+    check_each("the number of", {"a": 2}, 2, tol=0)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "✓ the sum by (each to 1e-09): hand, abacus"
+    assert shown[1:] == ["✓ the name of: a, b", "✓ the number of: a"]
+    assert held("the sum by", "the sum by: hand", "the sum by: abacus")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "error"),
+    [
+        ({"a": 1.0, "b": 2.1}, 1.0, r"✗ every one: b: got 2\.1, expected 1"),
+        ({"a": 1.0, "b": 2.1}, {"a": 1.0, "b": 2.0}, "✗ every one: b"),
+        ({"a": np.nan}, np.nan, "✗ every one: a"),
+        ({"a": True}, 1, "✗ every one: a"),
+        ({}, 1.0, "✗ every one: there is nothing to check"),
+    ],
+)
+def test_one_of_many_that_does_not_hold_is_named(capsys, found, expected, error):
+    with pytest.raises(ClaimError, match=error):
+        check_each("every one", found, expected)
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ClaimError, match="has not been checked"):
+        held("every one")
+
+
+@pytest.mark.parametrize("expected", [{"a": 1.0}, {"a": 1.0, "c": 1.0}])
+def test_many_are_compared_name_by_name(expected):
+    with pytest.raises(ValueError, match="but expected"):
+        check_each("names", {"a": 1.0, "b": 1.0}, expected)
+
+
+def test_a_bound_is_shown_beside_what_was_measured(capsys):
+    below("the angle", 0.02778, 0.05, "°")
+    above("rows", 3, 2)
+    assert capsys.readouterr().out == "✓ the angle: 0.02778° (below 0.05°)\n✓ rows: 3 (above 2)\n"
+    assert held("the angle", "rows")
+
+
+@pytest.mark.parametrize("got", [0.05, 0.051, np.nan, np.inf, True, "0.01", None, [0.01], 1j])
+def test_what_is_not_below_a_bound_raises(capsys, got):
+    with pytest.raises(ClaimError, match="✗ the angle at last: got"):
+        below("the angle at last", got, 0.05)
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ClaimError):
+        held("the angle at last")
+
+
+@pytest.mark.parametrize("got", [2, 1.9, np.nan, -np.inf, False])
+def test_what_is_not_above_a_bound_raises(got):
+    with pytest.raises(ClaimError, match=r"✗ rows here: got .*, not above 2"):
+        above("rows here", got, 2)
+
+
+@pytest.mark.parametrize("bound", [np.nan, None, True, "1"])
+def test_a_bound_is_a_number(bound):
+    with pytest.raises(ClaimError):
+        below("c", 0, bound)
+    with pytest.raises(ClaimError):
+        above("c", 2, bound)
+
+
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
@@ -129,7 +204,7 @@ def test_a_verdict_of_something_else_is_refused(parts):
 def test_a_table_of_verdicts_is_markdown(monkeypatch):
     shown = []
     monkeypatch.setattr(claims, "display", shown.append)
-    verdict_table(["answer", "stands?"], [["a", "yes"], ["b", "no"]])
+    show_table(["answer", "stands?"], [["a", "yes"], ["b", "no"]])
     assert shown[0].data == "| answer | stands? |\n| --- | --- |\n| a | yes |\n| b | no |"
     with pytest.raises(ValueError, match="each row has to have 2 cells"):
-        verdict_table(["answer", "stands?"], [["a"]])
+        show_table(["answer", "stands?"], [["a"]])

@@ -93,6 +93,43 @@ def test_its_anatomy(path):
     assert all(re.fullmatch(r"[a-z0-9-]+", cell.id) for cell in nb.cells)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_it_is_read_and_not_only_run(path):
+    """Words between code, a caption under each figure, what to take away."""
+    cells = nbformat.read(path, as_version=4).cells
+    kinds = "".join(cell.cell_type[0] for cell in cells)
+    assert "cccc" not in kinds
+    for cell, after in zip(cells, [*cells[1:], None], strict=True):
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+            assert after.cell_type == "markdown", cell.id
+            assert re.match(r"\*[^*\n].*[^*]\*(\n|\Z)", after.source), f"{cell.id} has no caption"
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert "## What to take away" in prose
+    interactive = [cell for cell in cells if cell.source.startswith("# NBVAL_IGNORE_OUTPUT\ninter")]
+    assert len(interactive) == (path.name[:2] in ("03", "04", "05"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_each_exercise_has_a_solution_that_is_checked_and_folded(path):
+    cells = nbformat.read(path, as_version=4).cells
+    (asked,) = [cell for cell in cells if cell.source.startswith("## Going further")]
+    exercises = re.findall(r"^(\d+)\. ", asked.source, re.MULTILINE)
+    assert len(exercises) >= 4
+    at = next(n for n, cell in enumerate(cells) if cell.source.startswith("## Solutions"))
+    solutions, folded = {}, [cells[at]]
+    for cell in cells[at + 1 :]:
+        if found := re.match(r"### Solution to exercise (\d+)\n", cell.source):
+            code = solutions.setdefault(found[1], [])
+            folded.append(cell)
+        elif cell.cell_type == "code":
+            code.append(cell)
+    assert [*solutions] == exercises
+    assert all(cell.metadata.get("jp-MarkdownHeadingCollapsed") for cell in folded)
+    for number, code in solutions.items():
+        assert all("hide-cell" in cell.metadata.get("tags", []) for cell in code)
+        assert any("✓" in o.get("text", "") for c in code for o in c.outputs), number
+
+
 @pytest.mark.parametrize(
     ("name", "fault"),
     [

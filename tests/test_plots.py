@@ -10,15 +10,51 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from helpers import plots
+from helpers import drawings, house_style, plots
 from helpers.figure_data import MIME
 
 LINE = (np.arange(4), np.arange(4) ** 2)
+DENSITIES = np.array([[0.0, 1, 2, 3], [0.1, 0.5, 0.4, 0.1], [0.3, 0.3, 0.3, 0.3]])
 CALLS = {
     "curves": lambda **k: plots.curves({"a": LINE, "b": LINE}, "x", "y", marks=[(1, 1, "m")], **k),
     "panels": lambda **k: plots.panels({"p": {"a": LINE}, "q": {"b": LINE}}, "x", "y", **k),
-    "contour_path": lambda **k: plots.contour_path(
-        lambda x, y: x**2 + y, {"p": np.array([[0, 0], [1, 1]])}, (-1, 2), (-1, 2), **k
+    "landscape": lambda **k: drawings.landscape(
+        lambda x, y: x**2 - y,
+        np.array([[0, 0], [1, 1], [1.5, 1.5]]),
+        1,
+        np.zeros(2),
+        {"out": np.array([1, 0])},
+        (-1, 2),
+        (-1, 2),
+        **k,
+    ),
+    "bowls": lambda **k: drawings.bowls(
+        {"b": (lambda x, y: x**2 + y**2, {"SGD": np.array([[1, 1], [0, 0]])})},
+        (-1, 2),
+        (-1, 2),
+        **k,
+    ),
+    "graph": lambda **k: drawings.graph(
+        {"a": (1, 1, "one", "soft"), "b": (4, 1, "two", "wrong")},
+        [("a", "b", "there", "plain"), ("b", "a", "back", "back")],
+        **k,
+    ),
+    "squares": lambda **k: drawings.squares_and_images(
+        lambda v: [2 * v[0], v[1]], lambda v: np.diag([2, 1]), [(0, 0), (1, 1)], 0.5, **k
+    ),
+    "divergences": lambda **k: drawings.divergences(*DENSITIES, **k),
+    "mixture": lambda **k: drawings.mixture(
+        *np.array([[-1, 0, 1], [0.1, 0.5, 0.9]]),
+        np.array([[0.1, 0.2, 0.3], [0.7, 0.8, 0.9]]),
+        (np.array([-1.0, 0.5]), np.array([0, 1])),
+        np.array([0.2, 0.9]),
+        **k,
+    ),
+    "router": lambda **k: drawings.router(np.array([[0.7, 0.3, 0], [0, 0.4, 0.6]]), [1, 2, 1], **k),
+    "bars": lambda **k: plots.bars({"a": 1, "b": 2}, "y", **k),
+    "shares": lambda **k: plots.shares([0, 1], [0.4, 0.6], {"m": [0.5, 0.5]}, "x", "y", **k),
+    "likelihoods": lambda **k: plots.likelihoods(
+        [0, 1], {"p": [0.4, 0.6], "q": [0.1, 0.9]}, 1, "x", **k
     ),
     "roc": lambda **k: plots.roc_and_precision_recall(
         [0, 1, 0, 1], {"a": [0.1, 0.9, 0.4, 0.3]}, **k
@@ -31,7 +67,7 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 def test_a_figure(monkeypatch, name):
     shown = []
-    monkeypatch.setattr(plots, "display", lambda data, **more: shown.append((data, more)))
+    monkeypatch.setattr(house_style, "display", lambda data, **more: shown.append((data, more)))
     for _ in range(2):
         CALLS[name](alt="what it shows")
     data, more = shown[0]
@@ -52,7 +88,7 @@ def test_a_first_run_with_many_fonts_says_nothing(tmp_path):
     code = (
         "import threading; later = threading.Timer\n"
         "threading.Timer = lambda seconds, *given: later(0, *given)\n"
-        "import helpers.plots"
+        "import helpers.house_style"
     )
     env = os.environ | {"MPLCONFIGDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
@@ -64,7 +100,7 @@ def test_a_first_run_with_many_fonts_says_nothing(tmp_path):
 def data(monkeypatch):
     """A function that draws one of CALLS, or a figure of one's own, and returns its data."""
     shown = []
-    monkeypatch.setattr(plots, "display", lambda data, **more: shown.append(data[MIME]))
+    monkeypatch.setattr(house_style, "display", lambda data, **more: shown.append(data[MIME]))
 
     def drawn(call):
         call(alt="what it shows")
@@ -90,9 +126,50 @@ def test_counts_colours_and_levels_are_in_it(data):
     assert first["title"] == "a"
     assert first["texts"] == ["3", "1", "0", "2"]
     assert first["colours 1"] == ["0.75 0.25", "0 1"]
-    levels = data(CALLS["contour_path"])["panel 1"]["levels 1"]
-    assert levels.startswith("-1.2 -0.8")
-    assert levels.endswith("-1 6")
+    levels = data(CALLS["landscape"])["panel 1"]["levels 1"].split()
+    assert levels[10] == "0"
+    assert levels[0] == f"-{levels[20]}"
+    assert levels[-2:] == ["-2", "5"]  # the lowest and the highest ground
+
+
+def test_bars_and_points_are_in_it(data):
+    assert data(CALLS["bars"])["panel 1"]["bars"] == {"x": "0 1", "heights": "1 2"}
+    points = data(CALLS["mixture"])["panel 3"]
+    assert points["points 1"]["x"] == "-1"
+    assert points["colours 1"] == ["0.2"]
+    assert points["colours 2"] == ["0.9"]
+
+
+def test_a_divergence_is_the_area_that_is_drawn(data):
+    x, p, q = DENSITIES
+    total = np.trapezoid(p * np.log(p / q), x)
+    assert data(CALLS["divergences"])["panel 1"]["title"] == f"KL(p ‖ q) = {total:.3f} nats"
+
+
+def test_a_mixture_is_gate_times_experts(data):
+    line = data(CALLS["mixture"])["panel 3"]["lines"]["line 1"]["y"].split()
+    assert np.allclose([float(v) for v in line], [0.16, 0.5, 0.84])
+
+
+def test_a_model_looks_the_same_in_every_figure():
+    alone = house_style.styles(["net"])[0]
+    assert house_style.styles(["rule", "logistic regression", "net"])[2] == alone
+    assert house_style.styles(["anything", "net, recalibrated"])[1] == alone
+    assert house_style.plain_style("net")[0] == alone[0]
+
+
+def test_every_model_has_a_look_of_its_own():
+    names = ["two logistic experts", "… with products of items", "logistic regression", "rule"]
+    names += ["stack of three experts", "gate over three experts", "forest, tuned", "net"]
+    styles = house_style.styles(names)
+    for part in zip(*styles, strict=True):
+        assert len(set(map(str, part))) == len(names)
+
+
+def test_two_of_one_model_share_a_colour_and_differ_in_dash():
+    one, other = house_style.styles(["forest on items", "forest on items, tuned"])
+    assert one[0] == other[0]
+    assert one[1:] != other[1:]
 
 
 def test_rounding_is_no_digit_of_it(data):
@@ -104,7 +181,7 @@ def test_rounding_is_no_digit_of_it(data):
 
 
 def test_ticks_are_written_without_mathematics(data):
-    line = ([1, 10, 100], [1, 2, 3])
+    line = ([1.0, 10.0, 100.0], [1, 2, 3])
     panel = data(lambda **k: plots.curves({"a": line}, "x", "y", xscale="log", **k))["panel 1"]
     assert panel["x"]["scale"] == "log"
     assert "10^1" in panel["x"]["ticks"]

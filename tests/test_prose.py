@@ -36,6 +36,7 @@ FINE = {
     "the title's": ("# One\n\n**6 points · about 45 minutes.** Text", ()),
     "code": ("`x = 3`\n\n```\ny = 4\n```", ()),
     "headings": ("## 1. One\n\n## 2. Two\n\n## Item 3 · Three", ()),
+    "headings with a number at the end": ("### Answer 1\n\ntext\n\n### Answer 2", ()),
     "a list": ("1. One\n2. Two\n\ntext\n\n1. Again", ()),
     "references": ("## 3. Three\n\nsection 3, problem 2; notebook 2, section 4", ()),
     "a section of two digits": (
@@ -69,6 +70,7 @@ def test_what_is_checked_is_left_alone(root, kind):
             "its title has 7, and README.md's row has not",
         ),
         ("## 1. One\n\n## 3. Two", "the heading “## 3” does not follow the one before"),
+        ("### Answer 1\n\n### Answer 3", "the heading “### Answer 3” is number 2 of those that"),
         ("1. One\n3. Two", "the item 3 of a list comes after 1"),
         ("1. One\n1. Two", "the item 1 of a list comes after 1"),
         ("see section 3", "there is no section 3 (“section 3”)"),
