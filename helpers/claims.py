@@ -1,7 +1,6 @@
 """A claim, the value that was computed for it, the value that it must have; and verdicts."""
 
 import numbers
-from contextlib import redirect_stdout
 
 import numpy as np
 from IPython.display import Markdown, display
@@ -20,13 +19,7 @@ def check(claim, got, expected, tol=1e-9):
     entry; nan never passes, an infinity only against the same infinity. Booleans must be booleans.
     Everything else (text, tuples, symbolic expressions) must be equal.
     """
-    if not (isinstance(tol, numbers.Real) and 0 <= tol < np.inf):
-        raise ValueError(f"tol must be a finite number >= 0, not {tol!r}")
-    if not _holds(got, expected, tol):
-        raise ClaimError(
-            f"✗ {claim}: got {_text(got, 10)}, expected {_text(expected, 10)}, tolerance {tol:g}"
-        )
-    _checked.add(claim)
+    _demand(claim, got, expected, tol)
     if got is True or got is np.True_:
         print(f"✓ {claim}")
     elif np.ndim(got) == 0 and np.asarray(got).dtype.kind == "f" and abs(got) <= tol:
@@ -48,8 +41,7 @@ def check_each(claim, found, expected, tol=1e-9):
     if wanted.keys() != found.keys():
         raise ValueError(f"{claim}: found {list(found)}, but expected {list(wanted)}")
     for name, value in found.items():
-        with redirect_stdout(None):
-            check(f"{claim}: {name}", value, wanted[name], tol)
+        _demand(f"{claim}: {name}", value, wanted[name], tol)
     _checked.add(claim)
     exact = not any(
         _is_number(value) and np.asarray(value).dtype.kind in "fc" for value in found.values()
@@ -65,6 +57,17 @@ def below(claim, got, bound, unit=""):
 def above(claim, got, bound, unit=""):
     """Print `✓ claim: got (above bound)`, or raise ClaimError; `got` and `bound` are numbers."""
     _compare(claim, got, bound, unit, "above", np.greater)
+
+
+def _demand(claim, got, expected, tol):
+    """`check`, without a word where the claim holds."""
+    if not (isinstance(tol, numbers.Real) and 0 <= tol < np.inf):
+        raise ValueError(f"tol must be a finite number >= 0, not {tol!r}")
+    if not _holds(got, expected, tol):
+        raise ClaimError(
+            f"✗ {claim}: got {_text(got, 10)}, expected {_text(expected, 10)}, tolerance {tol:g}"
+        )
+    _checked.add(claim)
 
 
 def _compare(claim, got, bound, unit, word, compare):

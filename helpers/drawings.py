@@ -115,7 +115,8 @@ def graph(boxes, arrows, width=8.0, height=4.0, title=""):
         (x0, y0), (x1, y1) = ends
         middle = (x0 + x1) / 2 + bend * (y1 - y0) / 2, (y0 + y1) / 2 - bend * (x1 - x0) / 2
         beside = {"backgroundcolor": "white", "fontsize": 9, "color": ARROWS[kind]["color"]}
-        axis.text(*middle, text, ha="center", va="center", zorder=4, **beside) if text else None
+        if text:
+            axis.text(*middle, text, ha="center", va="center", zorder=4, **beside)
     return drawing
 
 
@@ -209,11 +210,10 @@ def mixture(x, gate, experts, rows, responsible):
     middle.set(title="2 · The experts: each curve is as thick as it is believed", ylabel="P(1)")
     blend = (1 - gate) * experts[0] + gate * experts[1]
     shaken = rows[1] + 0.06 * np.sin(37 * np.arange(len(rows[0])))
-    hue = {"c": responsible, "cmap": TWO, "vmin": 0, "vmax": 1, "edgecolors": "0.4"}
+    hue = {"cmap": TWO, "vmin": 0, "vmax": 1, "edgecolors": "0.4", "s": 22, "linewidths": 0.3}
     for second, marker in ((False, "o"), (True, "^")):
         mine = (responsible > 0.5) == second
-        some = {**hue, "c": responsible[mine]}
-        bottom.scatter(rows[0][mine], shaken[mine], s=22, marker=marker, linewidths=0.3, **some)
+        bottom.scatter(rows[0][mine], shaken[mine], c=responsible[mine], marker=marker, **hue)
     bottom.plot(x, blend, "k-", linewidth=2.5)
     title = "3 · The mixture (line), and rows coloured by the expert that is responsible"
     bottom.set(title=title, xlabel="x", ylabel="P(1), and labels")
