@@ -1,6 +1,6 @@
 """The environment of a kernel: made here and not inherited, so that outputs repeat anywhere.
 
-`python -m runner.kernel_environment COMMAND …` runs a command with the same settings (`make lab`).
+`python -m runner.kernel_environment COMMAND …` runs a command with the same settings.
 """
 
 import functools
@@ -122,8 +122,13 @@ def _cpuinfo() -> str:
     return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
-if __name__ == "__main__":
-    command, variables = sys.argv[1:], os.environ | settings()
+def become(command: list[str], variables: Mapping[str, str]) -> int:
+    """Run a command in the place of this process, so that a signal reaches it."""
     if os.name == "nt":
-        sys.exit(subprocess.run(command, env=variables).returncode)
-    os.execvpe(command[0], command, variables)  # no process between: a signal reaches the command
+        return subprocess.run(command, env=variables).returncode
+    os.execvpe(command[0], command, variables)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(become(sys.argv[1:], os.environ | settings()))

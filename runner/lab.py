@@ -1,0 +1,115 @@
+"""JupyterLab on copies of a folder's notebooks, writing nothing outside the project: `make lab`.
+
+To run a notebook is to change its file: the outputs, and the version of Python. So a reader gets
+copies, each made when it is missing, and what is committed stays as it is.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+
+from runner import kernel_environment, notebook, request
+from runner.notebook import UsageError
+
+MARK = "copied from"  # in a copy's metadata: which text of the notebook it was made of
+LEFT = ["filebrowser", "running-sessions", "@jupyterlab/toc:plugin", "extensionmanager.main-view"]
+
+
+def copy(notebooks: Path, copies: Path) -> list[str]:
+    """Copy each notebook that is not in `copies` yet; a line about each that is of an older text.
+
+    Nothing that is there is written to.
+    """
+    copies.mkdir(parents=True, exist_ok=True)
+    older = []
+    for source in notebook.select(notebooks):
+        own, nb = copies / source.name, nbformat.read(source, as_version=4)
+        text = json.dumps([cell.source for cell in nb.cells])
+        mark = hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+        if not own.exists():
+            nb.metadata[MARK] = mark
+            notebook.write(nbformat.writes(nb) + "\n", own)
+        elif notebook.read(own).metadata.get(MARK, mark) != mark:
+            older.append(
+                f"{own} is yours, and older than {source}. To get the new one, too, rename yours "
+                "and start again."
+            )
+    return older
+
+
+def variables(root: Path, state: Path) -> dict[str, str]:
+    """Where Jupyter, and what kernels import, keep what they write; settings are in .jupyter."""
+    places = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+        "KERAS_HOME": "keras",
+        "MPLCONFIGDIR": "matplotlib",
+        "XDG_CACHE_HOME": "cache",
+    }
+    own = {name: str(state / folder) for name, folder in places.items()}
+    for folder in own.values():
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    own |= {"JUPYTER_CONFIG_PATH": str(root / ".jupyter"), "JUPYTER_PATH": ""}
+    return os.environ | kernel_environment.settings() | own
+
+
+def first_sight(path: str) -> dict:
+    """The workspace that JupyterLab opens with: the notebook `path` beside its contents."""
+    name = f"notebook:{path}"
+    dock = {"type": "tab-area", "currentIndex": 0, "widgets": [name]}
+    layout = {
+        "main": {"dock": dock, "current": name},
+        "left": {"collapsed": False, "visible": True, "current": LEFT[2], "widgets": LEFT},
+        "right": {"collapsed": True, "visible": True, "widgets": []},
+        "relativeSizes": [0.2, 0.8, 0],
+    }
+    opened = {"data": {"path": path, "factory": "Notebook"}}
+    data = {"layout-restorer:data": layout, name: opened}
+    return {"data": data, "metadata": {"id": "course"}}
+
+
+def workspace(environment: dict[str, str], path: str) -> None:
+    """Let JupyterLab open so that the notebook `path` is seen; not where somebody has used it."""
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+    workspaces = WorkspacesManager(environment["JUPYTERLAB_WORKSPACES_DIR"])
+    if not list(workspaces.list_workspaces()):
+        workspaces.save("course", json.dumps(first_sight(path)))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the copies and start JupyterLab; what is not known here goes to it (--no-browser)."""
+    parser = argparse.ArgumentParser(prog="runner.lab", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--notebooks", type=Path, default=Path("notebooks"))
+    parser.add_argument("--copies", type=Path, default=Path("my-notebooks"))
+    parser.add_argument("--build", type=Path, default=Path("build"))
+    options, others = parser.parse_known_args(arguments)
+    root, copies = request.project(options.notebooks), options.copies.resolve()
+    try:
+        for line in copy(options.notebooks, options.copies):
+            print(line)
+        environment = variables(root, options.build.resolve() / ".lab")
+        first = notebook.select(options.notebooks)[0].name
+        workspace(environment, (copies / first).relative_to(root).as_posix())
+    except (UsageError, OSError, ValueError) as error:
+        print(f"JupyterLab is not started: {error}", file=sys.stderr)
+        return 2
+    print(f"What you change is in {options.copies}/ and stays there. Ctrl-C ends it.", flush=True)
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
+    command += ["--LabApp.default_url=/lab/workspaces/course", *others]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # in a container there is nobody else
+    return kernel_environment.become(command, environment)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""What `make lab` does before JupyterLab starts (tests/browser starts it)."""
+
+import json
+import os
+
+import nbformat
+import pytest
+from test_run import add
+
+from runner import lab
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The commands and environments that would have been started."""
+    found = []
+    monkeypatch.setattr(lab.kernel_environment, "become", lambda *given: found.append(given) or 0)
+    return found
+
+
+def edit(path, source):
+    nb = nbformat.read(path, as_version=4)
+    nb.cells[0].source = source
+    nbformat.write(nb, path)
+
+
+def test_a_copy_is_made_once_and_never_written_to(folder, started, capsys):
+    source = add(folder, "01-one", "print(1)")
+    committed = source.read_bytes()
+    assert lab.main([]) == 0
+    own = folder / "my-notebooks" / "01-one.ipynb"
+    assert nbformat.read(own, as_version=4).cells[0].source == "print(1)"
+    edit(own, "print('mine')")
+    before = own.read_bytes()
+    assert lab.main([]) == 0
+    assert own.read_bytes() == before
+    assert source.read_bytes() == committed
+    assert "is yours" not in capsys.readouterr().out
+
+
+def test_a_newer_notebook_is_named_and_the_copy_stays(folder, started, capsys):
+    source = add(folder, "01-one", "print(1)")
+    lab.main([])
+    own = folder / "my-notebooks" / "01-one.ipynb"
+    before = own.read_bytes()
+    edit(source, "print(2)")
+    assert lab.main([]) == 0
+    assert own.read_bytes() == before
+    said = capsys.readouterr().out
+    assert "my-notebooks/01-one.ipynb is yours, and older than notebooks/01-one.ipynb." in said
+    own.rename(own.with_name("01-mine.ipynb"))
+    assert lab.main([]) == 0
+    assert nbformat.read(own, as_version=4).cells[0].source == "print(2)"
+    assert "is yours" not in capsys.readouterr().out
+
+
+def test_what_is_no_notebook_is_left_alone(folder, started):
+    add(folder, "01-one", "print(1)")
+    own = folder / "my-notebooks" / "01-one.ipynb"
+    own.parent.mkdir()
+    own.write_text("half of a")
+    assert lab.main([]) == 0
+    assert own.read_text() == "half of a"
+
+
+def test_everything_that_jupyter_writes_is_inside(folder, started):
+    add(folder, "01-one", "print(1)")
+    lab.main(["--port=9000"])
+    [(command, environment)] = started
+    assert command[-1] == "--port=9000" or command[-2:] == ["--port=9000", "--allow-root"]
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "XDG_CACHE_HOME"):
+        assert environment[name].startswith(str(folder / "build" / ".lab"))
+    assert environment["HOME"] == os.environ["HOME"]
+    assert environment["OMP_NUM_THREADS"] == "1"
+    [space] = (folder / "build" / ".lab" / "workspaces").iterdir()
+    layout = json.loads(space.read_text())["data"]["layout-restorer:data"]
+    assert layout["main"]["current"] == "notebook:my-notebooks/01-one.ipynb"
+    assert layout["left"]["current"] == "@jupyterlab/toc:plugin"
+
+
+def test_where_somebody_has_worked_the_layout_stays(folder, started):
+    add(folder, "01-one", "print(1)")
+    lab.main([])
+    [space] = (folder / "build" / ".lab" / "workspaces").iterdir()
+    space.write_text(space.read_text().replace("toc:plugin", "mine"))
+    lab.main([])
+    assert "mine" in space.read_text()
+
+
+@pytest.mark.parametrize("case", ["no notebooks", "a file", "outside"])
+def test_what_cannot_be_is_said_in_a_sentence(folder, started, capsys, case, tmp_path_factory):
+    arguments = []
+    if case != "no notebooks":
+        add(folder, "01-one", "print(1)")
+    if case == "a file":
+        (folder / "my-notebooks").write_text("")
+    if case == "outside":
+        arguments = ["--copies", str(tmp_path_factory.mktemp("elsewhere"))]
+    assert lab.main(arguments) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("JupyterLab is not started: ")
+    assert "\n" not in said
+    assert started == []
