@@ -139,10 +139,23 @@ class _Attempt:
 
     def _manager(self) -> type:
         """A class of kernel managers that start kernels in this attempt's environment."""
+        import zmq
+        from jupyter_client.channels import AsyncZMQSocketChannel
         from jupyter_client.manager import AsyncKernelManager
 
         attempt, memory = self, self.job.limits.memory
         own = kernel_environment.noting(self.variables, self.log, self.home, memory)
+
+        class OwnChannel(AsyncZMQSocketChannel):
+            """Looks after each message whether a reply has come: zmq says so only once.
+
+            jupyter_client sends past zmq.asyncio. Where nbclient answers an Output widget just as
+            the cell's reply comes in, that reply would be waited for without an end.
+            """
+
+            def send(self, msg):
+                super().send(msg)
+                self.socket.get(zmq.EVENTS)
 
         class OwnKernelManager(AsyncKernelManager):
             transport_encryption = "auto"
@@ -154,6 +167,7 @@ class _Attempt:
 
             def client(self, **options):
                 attempt.client = super().client(**options)
+                attempt.client.shell_channel_class = OwnChannel
                 return attempt.client
 
         return OwnKernelManager

@@ -23,6 +23,8 @@ NAMES = {
     "nbclient.exceptions": ("CellExecutionError", "DeadKernelError"),
     "nbclient.client": ("NotebookClient.iopub_timeout",),
     "papermill.clientwrap": ("PapermillNotebookClient",),
+    "jupyter_client.channels": ("AsyncZMQSocketChannel.send",),
+    "jupyter_client.asynchronous.client": ("AsyncKernelClient.shell_channel_class",),
     "jupyter_client.manager": ("AsyncKernelManager.start_kernel",),
 }
 # Kernels pick free ports in a race with all others of the machine; who loses it says one of these.

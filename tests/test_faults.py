@@ -407,3 +407,17 @@ def test_a_new_sweep_leaves_no_points_of_the_last_one(folder):
     assert main(folder, "--sweep", "seed=1:3") == 0
     found = sorted(path.name for path in (folder / "build" / "sweep" / "01-fine").glob("*.ipynb"))
     assert found == ["seed=1.ipynb", "seed=2.ipynb"]
+
+
+def test_large_pictures_in_output_widgets_do_not_stall_it(folder):
+    """Without the look of runner.execute's OwnChannel, five of five such cells waited for ever."""
+    draw = (
+        "import numpy as np\nfrom IPython.display import display\nfrom ipywidgets import Output\n"
+        "from matplotlib.figure import Figure\n\nout = Output()\ndisplay(out)\nwith out:\n"
+        "    drawing = Figure(figsize=(8, 8))\n"
+        "    drawing.subplots().imshow(np.random.default_rng(0).random((800, 800)))\n"
+        "    display(drawing)"
+    )
+    add(folder, "01-pictures", "%matplotlib inline", *[draw] * 5)
+    assert main(folder, "--cell-limit", "30") == 0
+    assert states(folder)["01-pictures.ipynb"] == "ok"
