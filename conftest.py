@@ -2,6 +2,7 @@
 
 import os
 import signal
+from importlib.util import find_spec
 
 from runner import kernel_environment
 
@@ -10,3 +11,5 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background
     signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = ["runner.nbval_plugin"]
 collect_ignore = ["tests/broken"]
+if find_spec("playwright") is None:  # make browser installs it
+    collect_ignore.append("tests/browser")

@@ -1,8 +1,7 @@
-"""Write requirements.lock and environment.yml from pyproject.toml: `make lock`."""
+"""Write both locks and environment.yml from pyproject.toml: `make lock`."""
 
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -12,7 +11,7 @@ name: behavioral-data-science
 channels:
   - conda-forge
 dependencies:
-  - python{python}
+  - python=3.12  # one version, or Binder makes an environment for its own
   - pip
   - pip:
 {pins}
@@ -21,21 +20,26 @@ dependencies:
 
 
 def resolve(root, upgrade):
-    """Pin what satisfies pyproject.toml, for every platform and Python, in requirements.lock."""
+    """Pin what satisfies pyproject.toml, for every platform and Python, in requirements.lock.
+
+    In requirements-site.lock is what the site needs besides.
+    """
+    lock, more = root / "requirements.lock", root / "requirements-site.lock"
     command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet"]
     command += ["--extra", "dev", "--universal", "--python-version", "3.11"]
-    command += ["--no-header", "--no-annotate", "--output-file", "requirements.lock"]
-    subprocess.run(command + ["--upgrade"] * upgrade, cwd=root, check=True)
+    command += ["--no-header", "--no-annotate", *["--upgrade"] * upgrade, "--output-file"]
+    subprocess.run([*command, lock.name], cwd=root, check=True)
+    also = ["--extra", "site", "--constraint", lock.name]
+    subprocess.run([*command, more.name, *also], cwd=root, check=True)
+    known = set(lock.read_text(encoding="utf-8").splitlines())
+    added = [pin for pin in more.read_text(encoding="utf-8").splitlines() if pin not in known]
+    more.write_text("\n".join(added) + "\n", encoding="utf-8", newline="\n")
 
 
 def environment(root):
-    """The text of environment.yml that agrees with requirements.lock and pyproject.toml."""
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    """The text of environment.yml that agrees with requirements.lock."""
     pins = (root / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    return ENVIRONMENT.format(
-        python=project["requires-python"],
-        pins="\n".join(f'      - "{pin}"' for pin in pins),
-    )
+    return ENVIRONMENT.format(pins="\n".join(f'      - "{pin}"' for pin in pins))
 
 
 if __name__ == "__main__":

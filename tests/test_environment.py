@@ -72,5 +72,6 @@ def test_conda_can_read_environment_yml():
     specs = {spec.name.normalized: spec for spec in map(rattler.MatchSpec, conda)}
     assert set(specs) == {"python", "pip"}
     versions = rattler.VersionSpec(PROJECT["requires-python"])
-    assert str(specs["python"].version) == str(versions)
+    one = str(specs["python"].version).removesuffix(".*")  # Binder heeds no range
+    assert versions.matches(rattler.Version(one))
     assert pip["pip"] == [*LINES, "-e ."]

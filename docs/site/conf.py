@@ -1,0 +1,105 @@
+"""Sphinx's settings for the site and for the paper: make_site.py and make_pdf.py call it."""
+
+import os
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from docutils import nodes
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+
+import pages  # noqa: E402
+
+PAPER = "COURSE_PAPER" in os.environ
+MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+
+project = "Behavioral Data Science homework"
+language = "en"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
+nb_render_markdown_format = "myst"
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
+myst_dmath_double_inline = True
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure"]
+exclude_patterns = ["LICENSE"]
+default_role = "literal"
+highlight_language = "none"
+autodoc_mock_imports = ["torch", "tensorflow", "keras", "triton"]
+autodoc_typehints = "none"
+autodoc_preserve_defaults = True
+add_module_names = False
+
+mathjax_path = "mathjax/tex-chtml.js"
+mathjax3_config = {"options": {"enableMenu": False}, "startup": {"typeset": True}}
+html_static_path = [str(HERE / "static")]
+html_css_files = ["paper.css"] if PAPER else ["site.css"]
+html_js_files = [] if PAPER else ["site.js"]
+html_title = project
+html_use_index = html_domain_indices = html_show_copyright = False
+html_show_sphinx = html_show_sourcelink = False
+html_sourcelink_suffix = ""
+html_favicon = str(HERE / "static" / "icon.svg")
+html_context = {"default_mode": "auto"}
+html_theme = "basic" if PAPER else "sphinx_book_theme"
+
+
+if not PAPER:
+    html_theme_options = {
+        "home_page_in_toc": True,
+        "show_navbar_depth": 1,
+        "use_download_button": True,
+        "use_fullscreen_button": False,
+        "show_toc_level": 2,
+        "toc_title": "On this page",
+        "navbar_persistent": [],
+    }
+    if address := pages.repository():
+        html_theme_options |= {
+            "repository_url": address,
+            "repository_branch": "main",
+            "use_repository_button": True,
+            "use_issues_button": True,
+            "launch_buttons": {
+                "binderhub_url": "https://mybinder.org",
+                "notebook_interface": "jupyterlab",
+            },
+        }
+
+
+def fold_solutions(app, doctree):
+    """Put each exercise's solution behind its heading, closed."""
+    for section in doctree.findall(nodes.section):
+        title = section.next_node(nodes.title)
+        if not PAPER and re.match("Solution to exercise", title.astext()):
+            opening = f'<details class="solution"><summary>Show the {title.astext().lower()}'
+            section.insert(1, nodes.raw("", f"{opening}</summary>", format="html"))
+            section.append(nodes.raw("", "</details>", format="html"))
+
+
+def as_written(app, what, name, obj, options, lines):
+    """Docstrings are written for reading in an editor: `code` in backticks, * is a star."""
+    for number, line in enumerate(lines):
+        parts = re.split(r"(`+[^`]+`+)", line)
+        parts[::2] = [re.sub(r"([*|]|_(?=\W|$))", r"\\\1", part) for part in parts[::2]]
+        parts[1::2] = ["``" + part.strip("`") + "``" for part in parts[1::2]]
+        lines[number] = "".join(parts)
+
+
+def others_methods(app, what, name, obj, skip, options):
+    """Leave out what scikit-learn writes into each of its classifiers."""
+    return True if re.fullmatch(r"set_\w+_request|get_metadata_routing", name) else None
+
+
+def setup(app):
+    app.connect("doctree-read", fold_solutions)
+    app.connect("autodoc-process-docstring", as_written)
+    app.connect("autodoc-skip-member", others_methods)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

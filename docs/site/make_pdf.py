@@ -1,0 +1,103 @@
+"""The five problems as one document, from the executed notebooks: `make pdf`."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+os.environ["COURSE_PAPER"] = "1"
+
+import chromium  # noqa: E402
+import make_site  # noqa: E402
+import pages  # noqa: E402
+
+FRONT = """() => {
+  const title = document.querySelector("h1");
+  const text = (heading) => [...heading.childNodes]
+    .filter((node) => node.className !== "headerlink").map((node) => node.textContent).join("");
+  const front = document.createElement("div");
+  front.innerHTML = `<div class="title-page"><div class="title"></div><p>Five problems, executed ` +
+    `and verified</p><div class="fields"><p>Name</p><p>Date</p></div></div>` +
+    `<nav class="contents"><div class="title">Contents</div></nav>`;
+  front.querySelector(".title").textContent = text(title);
+  document.querySelectorAll(".toctree-wrapper :is(h2, h3, h4)").forEach((heading, number) => {
+    heading.id = `part-${number}`; // a section's own may occur in every problem
+    const above = heading.closest("section").parentElement.querySelector("h3");
+    if (heading.tagName === "H4" && !/^Act /.test(above ? text(above) : "")) return;
+    const link = document.createElement("a");
+    link.href = `#${heading.id}`;
+    link.className = heading.tagName.toLowerCase();
+    link.append(Object.assign(document.createElement("span"), {textContent: text(heading)}));
+    link.append(Object.assign(document.createElement("span"), {className: "page"}));
+    front.lastChild.append(link);
+  });
+  title.replaceWith(front);
+}"""
+NUMBERS = """(numbers) => {
+  for (const link of document.querySelectorAll(".contents a")) {
+    link.querySelector(".page").textContent = numbers[link.hash.slice(1)];
+  }
+}"""
+EDGE = "width: 100%; font-size: 8px; padding: 0 18mm; display: flex; justify-content: space-between"
+FOOTER = (
+    f'<div style="{EDGE}"><span>Behavioral Data Science homework</span>'
+    '<span class="pageNumber"></span></div>'
+)
+PAPER = {
+    "format": "A4",
+    "margin": {"top": "18mm", "bottom": "20mm", "left": "18mm", "right": "18mm"},
+    "display_header_footer": True,
+    "header_template": "<span></span>",
+    "footer_template": FOOTER,
+    "print_background": True,
+    "outline": True,
+    "tagged": True,
+}
+
+
+def laid_out(page, address: str) -> None:
+    """Open the document and put its title page and contents before it, formulas typeset."""
+    page.goto(address)
+    page.evaluate("MathJax.startup.promise")
+    page.evaluate(FRONT)
+    page.emulate_media(media="print")
+
+
+def printed(folder: Path, target: Path) -> int:
+    """Print the document in `folder` to a PDF; the number of its pages."""
+    from pypdf import PdfReader
+
+    with chromium.browser() as browser, chromium.served(folder) as address:
+        page = browser.new_page()
+        laid_out(page, f"{address}index.html")
+        for _ in range(2):  # the first time tells on which pages the parts begin
+            page.pdf(path=target, **PAPER)
+            reader = PdfReader(target)
+            places = reader.named_destinations.items()
+            numbers = {
+                name.lstrip("/"): reader.get_destination_page_number(place) + 1
+                for name, place in places
+            }
+            page.evaluate(NUMBERS, numbers)
+    return len(reader.pages)
+
+
+def main(build: Path) -> int:
+    source, folder, target = build / ".paper", build / "paper", build / "homework.pdf"
+    try:
+        chromium.executable()
+        pages.write(build, source, paper=True)
+    except (pages.Missing, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    status = make_site.sphinx(source, folder, "singlehtml")
+    if status == 0:
+        make_site.mathjax(folder)
+        count = printed(folder, target)
+        print(f"{target}: {count} pages, {target.stat().st_size / 1e6:.1f} MB")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(pages.ROOT / "build"))

@@ -1,0 +1,164 @@
+"""How a notebook becomes a page of the site; tests/browser looks at the pages themselves."""
+
+import json
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import chromium
+import nbformat
+import pages
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg=="
+)
+
+
+def figure(alt="A dot."):
+    about = {"image/png": {"alt": alt, "width": 100}}
+    return new_output("display_data", {"image/png": PIXEL}, metadata=about)
+
+
+def page(*cells, told=None, paper=False):
+    return pages.shown(new_notebook(cells=deepcopy([*cells])), told or {}, paper).cells
+
+
+def test_every_helper_is_in_the_reference_once():
+    names = [name for _, *words in pages.REFERENCE.values() for name in " ".join(words).split()]
+    modules = {path.stem for path in (pages.ROOT / "helpers").glob("*.py")} - {"__init__"}
+    assert sorted(names) == sorted(modules)
+
+
+def test_the_first_page_takes_its_words_from_readme():
+    opening, table, story, rest = pages.readme()
+    text = pages.landing(opening, table, story)
+    assert "<!--" not in text + rest
+    assert "{{" not in text
+    for path in sorted((pages.ROOT / "notebooks").glob("*.ipynb")):
+        assert f"(notebooks/{path.name})" in text
+        assert f"notebooks/{path.stem}\n" in text
+    assert text.count("What the verification found") == 5
+    assert "What it needs" in rest
+    assert "What the verification found" not in rest
+
+
+def test_what_no_reader_sees_is_left_out():
+    [cell] = page(new_markdown_cell("It is 16 %<!--= 100 * x -->.\n<!--run\nx = 1\n-->"))
+    assert cell.source == "It is 16 %.\n"
+
+
+def test_a_caption_belongs_to_its_figure():
+    drawn = new_code_cell("plots.curves()", outputs=[figure('A "dot".')])
+    first, text = page(drawn, new_markdown_cell("*What to see.*\n\nThen the text."))
+    assert first.metadata["mystnb"]["figure"] == {"caption": "What to see."}
+    assert first.metadata["mystnb"]["image"] == {"alt": 'A "dot".', "width": "100px"}
+    assert text.source == "Then the text."
+    assert len(page(drawn, new_markdown_cell("*What to see.*"))) == 1
+    [_, other] = page(drawn, new_markdown_cell("**Bold** is no caption."))
+    assert other.source == "**Bold** is no caption."
+
+
+@pytest.mark.parametrize(
+    ("source", "folded"),
+    [
+        ("import numpy as np\n\nfrom helpers import plots", True),
+        ("plots.curves(\n    {},\n)", True),
+        ("def draw():\n    drawings.bowls({})", True),
+        ("x = 1\ncheck('one', x, 1)", False),
+        ("seed = 3", False),
+    ],
+)
+def test_code_that_imports_and_draws_is_folded(source, folded):
+    [cell] = page(new_code_cell(source))
+    assert ("hide-input" in cell.metadata["tags"]) == folded
+    [cell] = page(new_code_cell(source), paper=True)
+    assert "hide-input" not in cell.metadata["tags"]
+    assert ("remove-input" in cell.metadata["tags"]) == source.startswith("plots")
+
+
+def test_solutions_are_folded_once():
+    cells = page(new_markdown_cell("## Solutions"), new_code_cell("plots.curves()"))
+    assert cells[1].metadata["tags"] == []
+    tagged = new_code_cell("x = 1", metadata={"tags": ["hide-cell", "rtol=0.1"]})
+    assert page(tagged)[0].metadata["tags"] == ["rtol=0.1"]
+
+
+def test_acts_are_parts_of_one_page():
+    cells = page(*map(new_markdown_cell, ("# Title", "## One", "# Act two", "## Three\n\n### a")))
+    assert [cell.source for cell in cells] == ["# Title", "## One", "## Act two"] + [
+        "### Three\n\n#### a"
+    ]
+
+
+def test_checks_are_shown_as_checks():
+    text = "✓ a < b: 1\nplain & simple\n✓ c: 2\n"
+    [cell] = page(new_code_cell("x", outputs=[new_output("stream", name="stdout", text=text)]))
+    shown = cell.outputs[0].data["text/html"]
+    assert shown.count('class="check"') == 2
+    assert "a &lt; b: 1" in shown
+    assert '<div class="said">plain &amp; simple</div>' in shown
+    other = new_output("stream", name="stdout", text="no check\n")
+    assert page(new_code_cell("x", outputs=[other]))[0].outputs == [other]
+
+
+TOLD = {
+    "alt": 'A "figure".',
+    "width": 576,
+    "start": {"c": 0.5},
+    "controls": [{"label": "c", "at": 1, "values": [0, 0.5], "files": ["0-0.png", "0-1.png"]}],
+}
+
+
+def test_sliders_stand_for_an_interactive_cell():
+    cell = new_code_cell("# NBVAL_IGNORE_OUTPUT\nexplore(\n    draw_it,\n    c=FloatSlider(),\n);")
+    [shown] = page(cell, told={"draw_it": TOLD})
+    text = shown.outputs[0].data["text/html"]
+    assert 'src="../_static/frames/draw_it/0-1.webp"' in text
+    assert 'max="1" step="1" value="1"' in text
+    assert 'aria-valuetext="0.5"' in text
+    assert 'alt="A &quot;figure&quot;."' in text
+    assert shown.source.startswith("explore(")
+    assert page(cell, told={"draw_it": TOLD}, paper=True) == []
+
+
+def test_what_is_missing_is_said_with_what_to_type(tmp_path):
+    with pytest.raises(pages.Missing, match=r"01-true-false.ipynb is not there.*make run-all"):
+        pages.notebooks(tmp_path)
+    nb = new_notebook(cells=[new_code_cell("explore(\n    draw_it)")])
+    with pytest.raises(pages.Missing, match=r"draw_it/frames.json is not there.*make run-all"):
+        pages.frames(tmp_path, nb)
+    (tmp_path / "frames" / "draw_it").mkdir(parents=True)
+    (tmp_path / "frames" / "draw_it" / "frames.json").write_text(json.dumps(TOLD))
+    assert pages.frames(tmp_path, nb) == {"draw_it": TOLD}
+
+
+def test_without_a_browser_one_sentence_says_how_to_get_one(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("BROWSER", raising=False)
+    monkeypatch.setattr(chromium, "ELSEWHERE", ())
+    with pytest.raises(FileNotFoundError, match=r"install one .*apt-get install chromium"):
+        chromium.executable()
+    script = Path(chromium.__file__)
+    environment = {"PATH": "", "BROWSER": "/nowhere/chromium"}
+    said = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True
+    )
+    assert said.returncode == 1
+    assert said.stderr.startswith("/nowhere/chromium is no browser to start: There is no Chromium")
+    assert len(said.stderr.strip().splitlines()) == 1
+
+
+def test_the_committed_notebooks_become_pages():
+    for path in sorted((pages.ROOT / "notebooks").glob("*.ipynb")):
+        nb = nbformat.read(path, as_version=4)
+        names = filter(None, map(pages.explored, nb.cells))
+        cells = pages.shown(nb, {name: TOLD for name in names}, False).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        assert text.count("\n# ") == 0
+        assert "<!--" not in text
+        drawn = [cell for cell in cells if cell.cell_type == "code" and pages.picture(cell)]
+        assert all(cell.metadata["mystnb"]["figure"]["caption"] for cell in drawn)
