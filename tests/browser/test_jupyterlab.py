@@ -1,0 +1,171 @@
+"""JupyterLab as `make lab` starts it: each notebook is opened, run, moved, saved and closed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+from checks import PICTURES, ROOT
+
+NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+PLACE = "build/browser"  # for copies that are nobody's
+
+
+def asked(address):
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def lab(home):
+    """The address of a JupyterLab that has just been started, for the first time."""
+    subprocess.run(["rm", "-rf", str(ROOT / PLACE)], check=True)
+    command = [sys.executable, "-m", "runner.lab", "--copies", f"{PLACE}/notebooks"]
+    command += ["--build", PLACE, "--no-browser", "--IdentityProvider.token=", "--port=18888"]
+    log, place = home.parent / "log", os.environ | {"HOME": str(home)}
+    with log.open("w") as said, subprocess.Popen(command, cwd=ROOT, env=place, stderr=said) as run:
+        for _ in range(240):
+            found = re.search(r"http://localhost:(\d+)/lab\S*", log.read_text())
+            if found or run.poll() is not None:
+                break
+            time.sleep(0.25)
+        assert found, log.read_text()
+        yield f"http://localhost:{found[1]}/"
+        run.terminate()
+
+
+def status():
+    return subprocess.run(
+        ["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_it_opens_on_the_first_notebook_beside_its_contents(browser, lab):
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(lab)
+    page.wait_for_selector(".jp-NotebookPanel h1:has-text('Problem 1')")
+    page.wait_for_selector(".jp-TableOfContents:visible >> text=Item 1")
+    page.wait_for_timeout(3000)  # the pop-ups that must not come
+    assert page.locator(".jp-Dialog, .Toastify__toast").count() == 0
+    page.locator("li[data-id=filebrowser]").click()
+    page.locator(".jp-BreadCrumbs-home").click()
+    for name in ("helpers", "data", "README.md"):
+        page.wait_for_selector(f".jp-DirListing-item:has-text('{name}')")
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / "lab.png")
+    page.close()
+
+
+def ran(lab, name, seconds=120):
+    """Wait until the kernel of a notebook has run and has nothing more to do."""
+    end, quiet = time.monotonic() + seconds, 0
+    while quiet < 4 and time.monotonic() < end:
+        time.sleep(0.5)
+        kernels = [s["kernel"] for s in asked(f"{lab}api/sessions") if s["path"].endswith(name)]
+        idle = bool(kernels) and kernels[0]["execution_state"] == "idle"
+        quiet = quiet + 1 if idle else 0
+    assert quiet == 4, f"{name} is not done after {seconds} s"
+
+
+def errors(path):
+    """What a saved notebook shows of errors, and the code cells that were not run."""
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    found = [cell.id for cell in cells if cell.source.strip() and not cell.execution_count]
+    for cell in cells:
+        for output in cell.outputs:
+            if output.output_type == "error" or output.get("name") == "stderr":
+                found.append(f"{cell.id}: {output.get('evalue') or output.get('text')}")
+    return found
+
+
+def saved(page, path):
+    """Save the opened notebook, and wait until the file is written."""
+    before = path.stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    for _ in range(60):
+        if path.stat().st_mtime_ns != before:
+            return
+        time.sleep(0.25)
+
+
+def run_all(page, lab, name):
+    page.goto(f"{lab}lab/tree/{PLACE}/notebooks/{name}?reset")
+    page.wait_for_selector(".jp-NotebookPanel:visible h1")
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]:visible")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator("[data-command='runmenu:run-all']").click()
+    ran(lab, name)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_and_leaves_no_trace(browser, lab, home, name):
+    before, committed = status(), (ROOT / "notebooks" / name).read_bytes()
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    run_all(page, lab, name)
+    page.screenshot(path=PICTURES / f"lab-{name[:2]}.png")
+    copy = ROOT / PLACE / "notebooks" / name
+    saved(page, copy)
+    assert errors(copy) == []
+    if name[:2] in ("03", "04", "05"):
+        assert slid(page) == []
+        page.screenshot(path=PICTURES / f"lab-{name[:2]}-sliders.png")
+    page.close()
+    assert (ROOT / "notebooks" / name).read_bytes() == committed
+    assert status() == before
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+def slid(page):
+    """What is wrong when the first slider of an opened notebook is moved."""
+    sliders = page.locator(".jp-OutputArea .widget-slider:visible")
+    for _ in range(60):  # what is far away is not drawn yet
+        if sliders.count():
+            break
+        page.mouse.move(800, 500)
+        page.mouse.wheel(0, 3000)
+        page.wait_for_timeout(150)
+    if not sliders.count():
+        return ["there is no slider"]
+    sliders.first.scroll_into_view_if_needed()
+    picture = page.locator(".jp-OutputArea .widget-vbox img").first
+    before = picture.get_attribute("src")
+    sliders.first.locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    for _ in range(50):
+        if picture.get_attribute("src") != before:
+            break
+        page.wait_for_timeout(100)
+    found = [] if picture.get_attribute("src") != before else ["the figure stays as it is"]
+    shown = page.locator(".jp-OutputArea-output[data-mime-type*='error']:visible")
+    return found + shown.all_inner_texts()
+
+
+def test_a_planted_fault_is_found(browser, lab):
+    """A cell that raises, and a slider whose figure never changes."""
+    imports = "from ipywidgets import FloatSlider\n\nfrom helpers import plots\n"
+    imports += "from helpers.interactive import explore"
+    draw = "def draw(height):\n    plots.curves({'a': ([0, 1], [0, 1])}, 'x', 'y', alt='A line.')"
+    sources = [imports, "1 / 0", draw, "explore(draw, height=FloatSlider(1));"]
+    cells = [nbformat.v4.new_markdown_cell("# Planted")]
+    cells += [nbformat.v4.new_code_cell(text, metadata={"tags": []}) for text in sources]
+    cells[2].metadata["tags"] = ["raises-exception"]  # so that the rest runs
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nb = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec})
+    path = ROOT / PLACE / "notebooks" / "planted.ipynb"
+    nbformat.write(nb, path)
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    run_all(page, lab, path.name)
+    saved(page, path)
+    assert errors(path) == [f"{cells[2].id}: division by zero"]
+    assert slid(page) == ["the figure stays as it is"]
+    page.close()

@@ -1,0 +1,81 @@
+"""The five problems on paper: nothing is cut, and the contents say where everything is."""
+
+import unicodedata
+
+import chromium
+import make_pdf
+import pytest
+from checks import ROOT
+from pypdf import PdfReader
+
+MM = 96 / 25.4  # CSS pixels in a millimetre
+WIDTH, HEIGHT = (210 - 2 * 18) * MM, (297 - 18 - 20) * MM
+CUT = """([width, height]) => {
+  const found = [];
+  for (const each of document.querySelectorAll(
+      ".cell, .cell_output, figure, mjx-container[display], div.math, blockquote, pre")) {
+    const box = each.getBoundingClientRect();
+    const what = `${each.tagName} ${each.className} ${each.textContent.trim().slice(0, 60)}`;
+    const whole = each.closest(".cell, figure, blockquote, div.math, mjx-container") ?? each;
+    if (box.height > height) found.push(`higher than a page: ${what}`);
+    if (box.right > width + 1 || each.scrollWidth > each.clientWidth + 1 && each.clientWidth)
+      found.push(`wider than the page: ${what}`);
+    if (getComputedStyle(whole).breakInside !== "avoid") found.push(`may be cut: ${what}`);
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    page = browser.new_page(viewport={"width": round(WIDTH), "height": round(HEIGHT)})
+    with chromium.served(ROOT / "build" / "paper") as address:
+        make_pdf.laid_out(page, f"{address}index.html")
+        yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def printed():
+    return PdfReader(ROOT / "build" / "homework.pdf").pages
+
+
+def plain(text):
+    """Without line breaks and ligatures."""
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def test_no_cell_figure_or_formula_is_cut(page):
+    assert page.locator("figure img").count() >= 40
+    assert page.evaluate(CUT, [WIDTH, HEIGHT]) == []
+
+
+@pytest.mark.parametrize(
+    ("style", "said"),
+    [
+        ("height: 1200px", "higher than a page"),
+        ("min-width: 900px", "wider than the page"),
+        ("break-inside: auto", "may be cut"),
+    ],
+)
+def test_a_planted_cell_that_is_cut_is_found(page, style, said):
+    page.evaluate("(style) => { document.querySelector('div.cell').style = style; }", style)
+    found = page.evaluate(CUT, [WIDTH, HEIGHT])
+    page.evaluate("document.querySelector('div.cell').style = ''")
+    assert found
+    assert all(line.startswith(said) for line in found[:1])
+
+
+def test_the_contents_say_on_which_page_each_part_begins(page, printed):
+    links = page.locator(".contents a span:first-child").all_inner_texts()
+    assert len([text for text in links if text.startswith("Problem")]) == 5
+    assert plain(printed[0].extract_text()).startswith("Behavioral Data Science homework")
+    contents, numbers = plain(" ".join(part.extract_text() for part in printed[1:3])), []
+    for text in links:
+        text = plain(text)
+        after = contents.partition(text)[2].split()
+        contents = contents.partition(text)[2]
+        numbers.append(int(after[0]))
+        assert text in plain(printed[numbers[-1] - 1].extract_text()), (text, numbers[-1])
+    assert numbers == sorted(numbers)
+    assert numbers[-1] < len(printed)

@@ -1,0 +1,185 @@
+"""Every page of the site, light and dark, as a reader without a network sees it."""
+
+import shutil
+
+import checks
+import chromium
+import pytest
+from checks import PICTURES, SITE
+
+PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_no_fault(browser, site, path, scheme):
+    PICTURES.mkdir(exist_ok=True)
+    assert checks.faults(browser, site, path, scheme, PICTURES) == []
+
+
+def test_no_link_is_broken():
+    assert checks.broken_links(SITE) == []
+
+
+def test_it_is_small():
+    assert sum(file.stat().st_size for file in SITE.rglob("*") if file.is_file()) < 15e6
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if path.startswith("notebooks/")])
+def test_code_for_pictures_checks_and_solutions_are_shown_as_such(browser, site, path):
+    page = browser.new_page()
+    page.goto(site + path)
+    solutions = page.locator("details.solution")
+    assert solutions.count() >= 4
+    assert not solutions.first.locator("p").first.is_visible()
+    solutions.first.locator("summary").press("Enter")
+    assert solutions.first.locator("p").first.is_visible()
+    folded = page.locator("details.above-input").first
+    assert not folded.locator("pre").first.is_visible()
+    folded.locator("summary").first.click()
+    assert folded.locator("pre").first.is_visible()
+    assert page.locator(".check").count() >= 40
+    assert "✓" not in " ".join(page.locator(".output.stream").all_inner_texts())
+    figures = page.locator(".cell_output figure")
+    assert figures.count() == figures.locator("figcaption").count() >= 3
+    page.close()
+
+
+KEYS = {"ArrowRight": lambda slider: slider.press("ArrowRight"), "End": lambda s: s.press("End")}
+MOVES = KEYS | {"a click": lambda slider: slider.click(position={"x": 40, "y": 10})}
+
+
+@pytest.mark.parametrize("how", MOVES)
+@pytest.mark.parametrize("path", [path for path in PAGES if path[10:12] in ("03", "04", "05")])
+def test_a_slider_shows_another_picture(browser, site, path, how):
+    page = browser.new_page()
+    page.goto(site + path)
+    assert checks.moved(page, MOVES[how]) == []
+    page.close()
+
+
+def test_a_slider_answers_to_a_finger(browser, site):
+    context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.goto(site + "notebooks/03-gradient-descent.html")
+    assert checks.moved(page, lambda slider: slider.tap(position={"x": 150, "y": 10})) == []
+    context.close()
+
+
+def test_moving_one_slider_puts_the_others_back(browser, site):
+    page = browser.new_page()
+    page.goto(site + "notebooks/03-gradient-descent.html")
+    c, step_size = page.locator(".frames input").nth(0), page.locator(".frames input").nth(1)
+    start = step_size.input_value()
+    step_size.press("End")
+    assert step_size.input_value() != start
+    c.press("ArrowRight")
+    assert step_size.input_value() == start
+    page.close()
+
+
+def test_the_keyboard_reaches_everything(browser, site):
+    """Tab goes to every link, button and slider that is to be seen on a page, and comes around."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(site + "notebooks/03-gradient-descent.html")
+    page.evaluate(checks.SETTLED)
+    wanted = page.evaluate("""() => {
+      const all = document.querySelectorAll("a[href], button, input, select, summary");
+      const seen = [...all].filter((each) => each.checkVisibility({visibilityProperty: true})
+        && each.getClientRects().length && !each.disabled
+        && !(each.type === "checkbox" && each.classList.contains("sidebar-toggle")));
+      seen.forEach((each, number) => { each.dataset.number = number; });
+      return seen.length;
+    }""")
+    reached = set()
+    for _ in range(3 * wanted):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.dataset.number"))
+        if len(reached - {None}) == wanted:
+            break
+    missed = page.evaluate(
+        "(reached) => [...document.querySelectorAll('[data-number]')].filter((each) => "
+        "!reached.includes(each.dataset.number)).map((each) => each.outerHTML.slice(0, 200))",
+        sorted(reached - {None}),
+    )
+    assert missed == []
+    page.close()
+
+
+def test_the_search_finds_a_word(browser, site):
+    page = browser.new_page()
+    page.goto(site + "search.html?q=responsibility")
+    page.wait_for_selector("#search-results li")
+    assert "Problem 5" in page.locator("#search-results").inner_text()
+    page.close()
+
+
+PLANTED = {
+    "a missing image": ("<p>", '<img src="gone.png" alt="gone"><p>', "cannot be seen"),
+    "a script from a CDN": (
+        "</body>",
+        '<script src="https://cdn.test/x.js"></script>',
+        "elsewhere",
+    ),
+    "no alt text": ("<p>", '<img src="_static/icon.svg"><p>', "has no alt text"),
+    "a contrast too low": ("<p>", '<p style="color: #bbb; background: #fff">', "color-contrast"),
+    "an error in a script": ("</body>", "<script>nothing.there()</script></body>", "script fails"),
+    "a word for the console": ("</body>", "<script>console.error('oh')</script>", "console says"),
+    "a button without a name": ("<p>", "<button></button><p>", "button-name"),
+    "a wide box": ("<p>", '<div style="width: 600px">wide</div><p>', "on a phone"),
+}
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(SITE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.ipynb"))
+    return folder
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_a_planted_fault_is_found(browser, copied, what):
+    before, after, said = PLANTED[what]
+    text = (SITE / "index.html").read_text(encoding="utf-8")
+    body = text.index("<article")
+    planted = text[:body] + text[body:].replace(before, after, 1)
+    (copied / "planted.html").write_text(planted, encoding="utf-8")
+    with chromium.served(copied) as address:
+        found = checks.faults(browser, address, "planted.html", "light")
+    (copied / "planted.html").unlink()
+    assert [line for line in found if said in line], found
+
+
+@pytest.mark.parametrize("formula", [r"\frac{", r"\nosuchthing "])
+def test_a_planted_formula_is_found(browser, copied, formula):
+    text = (SITE / "notebooks" / "03-gradient-descent.html").read_text(encoding="utf-8")
+    text = text.replace(r'nohighlight">\(', r'nohighlight">\(' + formula, 1)
+    (copied / "notebooks" / "planted.html").write_text(text, encoding="utf-8")
+    with chromium.served(copied) as address:
+        found = checks.faults(browser, address, "notebooks/planted.html", "light")
+    (copied / "notebooks" / "planted.html").unlink()
+    assert found == ["a formula cannot be read"]
+
+
+def test_a_planted_link_is_found(copied):
+    text = '<p id="here"></p><a href="gone.html">a</a><a href="#there">b</a><a href="#here">c</a>'
+    (copied / "planted.html").write_text(text, encoding="utf-8")
+    found = [line for line in checks.broken_links(copied) if line.startswith("planted.html")]
+    (copied / "planted.html").unlink()
+    assert [line.split(", ")[1] for line in found] == [
+        "and there is no such file",
+        "and there is no such anchor",
+    ]
+
+
+def test_a_broken_slider_is_found(browser, copied):
+    script = copied / "_static" / "site.js"
+    whole = script.read_text(encoding="utf-8")
+    script.write_text(whole.replace("picture.src =", "picture.gone ="), encoding="utf-8")
+    page = browser.new_page()
+    with chromium.served(copied) as address:
+        page.goto(address + "notebooks/03-gradient-descent.html")
+        found = checks.moved(page, KEYS["ArrowRight"])
+    page.close()
+    script.write_text(whole, encoding="utf-8")
+    assert found == ["the slider moves, and the picture stays"]
