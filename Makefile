@@ -68,9 +68,8 @@ pdf: $(SITE) ## The five problems as one document, from the same: build/homework
 
 browser: $(SITE) ## Try JupyterLab, the site and the PDF in a real browser (four minutes)
 	@$(PY) docs/site/chromium.py
-	@$(PY) docs/site/make_site.py
-	@$(PY) docs/site/make_pdf.py
-	@$(PY) -m pytest -q -n 2 --dist loadfile tests/browser
+	@$(MAKE) --no-print-directory --jobs 2 site pdf
+	@$(PY) -m pytest -q -n 3 --dist worksteal tests/browser
 
 format: $(READY) ## Format code and notebooks
 	@$(PY) -m ruff check --quiet --fix --exit-zero . && $(PY) -m ruff format --quiet .

@@ -13,7 +13,8 @@ import pytest
 from checks import PICTURES, ROOT
 
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-PLACE = "build/browser"  # for copies that are nobody's
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")  # each has a JupyterLab of its own
+PLACE = f"build/browser-{WORKER}"  # for copies that are nobody's
 
 
 def asked(address):
@@ -31,7 +32,7 @@ def lab(home):
     """The address of a JupyterLab that has just been started, for the first time."""
     subprocess.run(["rm", "-rf", str(ROOT / PLACE)], check=True)
     command = [sys.executable, "-m", "runner.lab", "--copies", f"{PLACE}/notebooks"]
-    command += ["--build", PLACE, "--no-browser", "--IdentityProvider.token=", "--port=18888"]
+    command += ["--build", PLACE, "--no-browser", "--IdentityProvider.token=", f"--port={18888 + int(WORKER[2:])}"]
     log, place = home.parent / "log", os.environ | {"HOME": str(home)}
     with log.open("w") as said, subprocess.Popen(command, cwd=ROOT, env=place, stderr=said) as run:
         for _ in range(240):
@@ -66,7 +67,7 @@ def test_it_opens_on_the_first_notebook_beside_its_contents(browser, lab):
     page.close()
 
 
-def ran(lab, name, seconds=120):
+def ran(lab, name, seconds=300):
     """Wait until the kernel of a notebook has run and has nothing more to do."""
     end, quiet = time.monotonic() + seconds, 0
     while quiet < 4 and time.monotonic() < end:
