@@ -32,7 +32,13 @@ def lab(home):
     """The address of a JupyterLab that has just been started, for the first time."""
     subprocess.run(["rm", "-rf", str(ROOT / PLACE)], check=True)
     command = [sys.executable, "-m", "runner.lab", "--copies", f"{PLACE}/notebooks"]
-    command += ["--build", PLACE, "--no-browser", "--IdentityProvider.token=", f"--port={18888 + int(WORKER[2:])}"]
+    command += [
+        "--build",
+        PLACE,
+        "--no-browser",
+        "--IdentityProvider.token=",
+        f"--port={18888 + int(WORKER[2:])}",
+    ]
     log, place = home.parent / "log", os.environ | {"HOME": str(home)}
     with log.open("w") as said, subprocess.Popen(command, cwd=ROOT, env=place, stderr=said) as run:
         for _ in range(240):
