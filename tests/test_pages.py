@@ -8,6 +8,7 @@ from pathlib import Path
 
 import chromium
 import nbformat
+import notebook_page
 import pages
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -24,11 +25,13 @@ def figure(alt="A dot."):
 
 
 def page(*cells, told=None, paper=False):
-    return pages.shown(new_notebook(cells=deepcopy([*cells])), told or {}, paper).cells
+    return notebook_page.shown(new_notebook(cells=deepcopy([*cells])), told or {}, paper).cells
 
 
 def test_every_helper_is_in_the_reference_once():
-    names = [name for _, *words in pages.REFERENCE.values() for name in " ".join(words).split()]
+    names = [
+        name for _, *words in notebook_page.REFERENCE.values() for name in " ".join(words).split()
+    ]
     modules = {path.stem for path in (pages.ROOT / "helpers").glob("*.py")} - {"__init__"}
     assert sorted(names) == sorted(modules)
 
@@ -36,7 +39,8 @@ def test_every_helper_is_in_the_reference_once():
 def test_the_first_page_takes_its_words_from_readme():
     opening, table, story, rest = pages.readme()
     text = pages.landing(opening, table, story)
-    assert "<!--" not in text + rest
+    assert "<!--" not in text
+    assert rest.count("<!--") == 1  # the example, in code, of what no reader sees
     assert "{{" not in text
     for path in sorted((pages.ROOT / "notebooks").glob("*.ipynb")):
         assert f"(notebooks/{path.name})" in text
@@ -62,6 +66,21 @@ def test_a_caption_belongs_to_its_figure():
     assert other.source == "**Bold** is no caption."
 
 
+def test_a_comment_that_is_shown_as_code_stays():
+    text = "`a <!--= b -->`<!--= c --> and\n```\nd <!--= e -->\n```\n`<!--run` f"
+    assert notebook_page.visible(text) == text.replace("<!--= c -->", "")
+
+
+def test_what_prose_names_is_linked():
+    text = "See problem 4, `data/README.md`, `helpers/mle.py`, `problem 4` and problem 3."
+    assert notebook_page.linked(text, "03-gradient-descent.ipynb") == (
+        "See [problem 4](04-maximum-likelihood.ipynb), [the data card](../data/README.md), "
+        "[`helpers/mle.py`](../helpers/math.md), `problem 4` and problem 3."
+    )
+    for apart in ("# Like problem 4", "[problem 4](a.md)", "$problem 4$", "problem 9"):
+        assert notebook_page.linked(apart, "01-true-false.ipynb") == apart
+
+
 @pytest.mark.parametrize(
     ("source", "folded"),
     [
@@ -77,7 +96,8 @@ def test_code_that_imports_and_draws_is_folded(source, folded):
     assert ("hide-input" in cell.metadata["tags"]) == folded
     [cell] = page(new_code_cell(source), paper=True)
     assert "hide-input" not in cell.metadata["tags"]
-    assert ("remove-input" in cell.metadata["tags"]) == source.startswith("plots")
+    draws = "plots." in source or "drawings." in source
+    assert ("remove-input" in cell.metadata["tags"]) == draws
 
 
 def test_solutions_are_folded_once():
@@ -88,9 +108,16 @@ def test_solutions_are_folded_once():
 
 
 def test_acts_are_parts_of_one_page():
-    cells = page(*map(new_markdown_cell, ("# Title", "## One", "# Act two", "## Three\n\n### a")))
+    cells = page(
+        *map(
+            new_markdown_cell,
+            ("# Title", "## One", "# Act two", "## 3. Three\n\n### a", "## The end", "### b"),
+        )
+    )
     assert [cell.source for cell in cells] == ["# Title", "## One", "## Act two"] + [
-        "### Three\n\n#### a"
+        "### 3. Three\n\n#### a",
+        "## The end",
+        "### b",
     ]
 
 
@@ -155,10 +182,10 @@ def test_without_a_browser_one_sentence_says_how_to_get_one(monkeypatch):
 def test_the_committed_notebooks_become_pages():
     for path in sorted((pages.ROOT / "notebooks").glob("*.ipynb")):
         nb = nbformat.read(path, as_version=4)
-        names = filter(None, map(pages.explored, nb.cells))
-        cells = pages.shown(nb, {name: TOLD for name in names}, False).cells
+        names = filter(None, map(notebook_page.explored, nb.cells))
+        cells = notebook_page.shown(nb, {name: TOLD for name in names}, False).cells
         text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
         assert text.count("\n# ") == 0
         assert "<!--" not in text
-        drawn = [cell for cell in cells if cell.cell_type == "code" and pages.picture(cell)]
+        drawn = [cell for cell in cells if cell.cell_type == "code" and notebook_page.picture(cell)]
         assert all(cell.metadata["mystnb"]["figure"]["caption"] for cell in drawn)

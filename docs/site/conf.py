@@ -29,7 +29,7 @@ myst_dmath_double_inline = True
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
 suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure"]
-exclude_patterns = ["LICENSE"]
+exclude_patterns = ["LICENSE", *(["docs/runner.md", "docs/architecture.md"] if PAPER else [])]
 default_role = "literal"
 highlight_language = "none"
 autodoc_mock_imports = ["torch", "tensorflow", "keras", "triton"]
@@ -53,7 +53,7 @@ html_theme = "basic" if PAPER else "sphinx_book_theme"
 
 if not PAPER:
     html_theme_options = {
-        "home_page_in_toc": True,
+        "footer_content_items": [],
         "show_navbar_depth": 1,
         "use_download_button": True,
         "use_fullscreen_button": False,
@@ -79,8 +79,8 @@ def fold_solutions(app, doctree):
     for section in doctree.findall(nodes.section):
         title = section.next_node(nodes.title)
         if not PAPER and re.match("Solution to exercise", title.astext()):
-            opening = f'<details class="solution"><summary>Show the {title.astext().lower()}'
-            section.insert(1, nodes.raw("", f"{opening}</summary>", format="html"))
+            opening = '<details class="solution"><summary>Show the solution</summary>'
+            section.insert(1, nodes.raw("", opening, format="html"))
             section.append(nodes.raw("", "</details>", format="html"))
 
 

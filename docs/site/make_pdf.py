@@ -17,11 +17,14 @@ FRONT = """() => {
   const text = (heading) => [...heading.childNodes]
     .filter((node) => node.className !== "headerlink").map((node) => node.textContent).join("");
   const front = document.createElement("div");
-  front.innerHTML = `<div class="title-page"><div class="title"></div><p>Five problems, executed ` +
-    `and verified</p><div class="fields"><p>Name</p><p>Date</p></div></div>` +
+  front.innerHTML = `<div class="title-page"><div class="title"></div><p>Five problems, ` +
+    `executed and verified: a line with ✓ was checked by a machine. Code that only draws is ` +
+    `left out; the notebooks have it, and sliders.</p>` +
+    `<div class="fields"><p>Name</p><p>Date</p></div></div>` +
     `<nav class="contents"><div class="title">Contents</div></nav>`;
   front.querySelector(".title").textContent = text(title);
   document.querySelectorAll(".toctree-wrapper :is(h2, h3, h4)").forEach((heading, number) => {
+    heading.classList.toggle("solutions", text(heading) === "Solutions");
     heading.id = `part-${number}`; // a section's own may occur in every problem
     const above = heading.closest("section").parentElement.querySelector("h3");
     if (heading.tagName === "H4" && !/^Act /.test(above ? text(above) : "")) return;

@@ -84,6 +84,7 @@ def faults(browser, site: str, path: str, scheme: str, pictures: Path | None = N
         if width > 390:
             found.append(f"on a phone it is {width} pixels wide")
         if pictures:
+            page.wait_for_timeout(400)  # until the menus have slid away
             page.screenshot(path=pictures / f"{name}-{scheme}-phone.png")
     finally:
         context.close()

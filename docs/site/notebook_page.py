@@ -1,0 +1,181 @@
+"""An executed notebook as a page: captions, checks, links, what is folded, sliders as frames."""
+
+import html
+import json
+import re
+from base64 import b64decode, b64encode
+from io import BytesIO
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+# What is no plain prose, and keeps what looks like a comment or a name: code, formulas, links.
+VERBATIM = r"```.*?```|``[^\n]*?``|`[^`\n]*`"
+COMMENT = re.compile(rf"({VERBATIM})|<!--.*?-->", re.DOTALL)
+LINK, MATH = r"!?\[[^\]]*\]\([^)]*\)", r"\$\$.*?\$\$|\$[^$\n]*\$"
+APART = re.compile(rf"({VERBATIM}|{MATH}|{LINK}|^#[^\n]*$)", re.DOTALL | re.MULTILINE)
+TOLERANCE = re.compile(r"^# (NBVAL_IGNORE_OUTPUT|(counts|rms|rtol)=.*)\n", re.MULTILINE)
+CAPTION = re.compile(r"\*([^*\n].*[^*])\*(?:\n+|\Z)")
+DRAWS = re.compile(r"\b(plots|drawings)\.|^(boxes|arrows) = ", re.MULTILINE)
+HEADING = re.compile(r"^(#+) ", re.MULTILINE)
+
+# What the reference shows together, and what a reader would look for there.
+REFERENCE = {
+    "math": ("The math", "gradient mle mixture_likelihood gate moe logistic_mixture mixture_checks")
+    + ("sparse",),
+    "experiment": ("Problem 5's experiment", "classifiers net stacking scores repeated_splits")
+    + ("evidence",),
+    "data": ("The data", "asd remarks simulate committed"),
+    "figures": ("Figures and checks", "plots drawings house_style figure_data interactive claims")
+    + ("frameworks",),
+}
+
+
+def visible(text: str) -> str:
+    """A Markdown text less its comments, but for those that it shows in code."""
+    return COMMENT.sub(lambda found: found[1] or "", text)
+
+
+def linked(text: str, place: str) -> str:
+    """The prose of a notebook with links to the problems and files that it names.
+
+    `place` is the name of the notebook itself, which it does not link to.
+    """
+    files = {path.name[:2]: path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    modules = {m: page for page, (_, *words) in REFERENCE.items() for m in " ".join(words).split()}
+
+    def problem(found):
+        name = files.get(f"0{found[2]}", place)
+        return found[0] if name == place else f"[{found[0]}]({name})"
+
+    parts = APART.split(text)
+    parts[::2] = [re.sub(r"\b([Pp]roblem) (\d)\b", problem, part) for part in parts[::2]]
+    for number, part in enumerate(parts):
+        if part == "`data/README.md`":
+            parts[number] = "[the data card](../data/README.md)"
+        elif (found := re.fullmatch(r"`helpers/(\w+)\.py`", part)) and found[1] in modules:
+            parts[number] = f"[{part}](../helpers/{modules[found[1]]}.md)"
+    return "".join(parts)
+
+
+def explored(cell: NotebookNode) -> str:
+    """The name of the function that an interactive cell draws with, or ""."""
+    found = re.search(r"^explore\(\s*(\w+)", cell.source, re.MULTILINE)
+    return found[1] if cell.cell_type == "code" and found else ""
+
+
+def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") -> NotebookNode:
+    """A notebook as the site shows it: headings of one tree, captions, checks, what is folded."""
+    act, solution, before, kept = False, False, None, []
+    for number, cell in enumerate(nb.cells):
+        if cell.cell_type == "markdown":
+            text = visible(cell.source)
+            solution = solution or text.startswith("## Solutions")
+            if text.startswith("# "):
+                act = number > 0
+            elif re.search(r"^## \D", text, re.MULTILINE):  # what has no number closes the last act
+                act = False
+            text = HEADING.sub(r"#\1 ", text) if act else text
+            found = CAPTION.match(text)
+            if found and before and picture(before):
+                output = picture(before)
+                about = output.metadata["image/png"]
+                image = {"alt": about["alt"], "width": f"{about['width']}px"}
+                told_there = {"image": image, "figure": {"caption": found[1]}}
+                before.metadata["mystnb"] = before.metadata.get("mystnb", {}) | told_there
+                text = text[found.end() :]
+            cell.source = text if paper else linked(text, name)
+            if not text.strip():
+                continue
+        else:
+            if explored(cell) and paper:
+                continue
+            if picture(cell):
+                data = picture(cell).data
+                data["image/png"] = smaller(data["image/png"])
+            fold(cell, solution, paper)
+            if explored(cell):
+                cell.outputs = [page_output(slider(explored(cell), told[explored(cell)]))]
+            else:
+                cell.outputs = [checks(output) for output in cell.outputs]
+            before = cell
+        kept.append(cell)
+    nb.cells = kept
+    return nb
+
+
+def picture(cell: NotebookNode) -> NotebookNode | None:
+    return next((o for o in cell.outputs if "image/png" in o.get("data", {})), None)
+
+
+def smaller(png: str) -> str:
+    """A picture of 256 colours: half of the bytes, and no difference to the eye."""
+    picture, file = Image.open(BytesIO(b64decode(png))).convert("RGB"), BytesIO()
+    picture.quantize(256, dither=Image.Dither.NONE).save(file, "PNG")
+    return b64encode(file.getvalue()).decode()
+
+
+def fold(cell: NotebookNode, solution: bool, paper: bool) -> None:
+    """Tag the code that a reader opens only on purpose: imports, drawing and sliders.
+
+    On paper, code that draws is left out.
+    """
+    tags = [tag for tag in cell.metadata.get("tags", []) if tag != "hide-cell"]
+    cell.source = TOLERANCE.sub("", cell.source)
+    lines = [line for line in cell.source.splitlines() if line and not line.startswith(" ")]
+    imports = all(re.match(r"(import|from|#|\))", line) for line in lines)
+    draws = DRAWS.search(cell.source) or picture(cell) or explored(cell)
+    if draws and paper:
+        tags.append("remove-input")
+    elif (imports or draws) and not paper and not solution:
+        tags.append("hide-input")
+        what = "the imports" if imports else "the code that draws"
+        prompts = {"code_prompt_show": f"Show {what}", "code_prompt_hide": f"Hide {what}"}
+        cell.metadata["mystnb"] = cell.metadata.get("mystnb", {}) | prompts
+    cell.metadata["tags"] = tags
+
+
+def checks(output: NotebookNode) -> NotebookNode:
+    """An output whose lines are checks, as a list of them; any other one as it is."""
+    if output.output_type != "stream" or "✓" not in output.text:
+        return output
+    parts = []
+    for line in output.text.rstrip("\n").split("\n"):
+        kind = "check" if line.startswith("✓ ") else "said"
+        said = html.escape(line.removeprefix("✓ "))
+        tick = '<span aria-label="checked" role="img">✓</span> ' if kind == "check" else ""
+        parts.append(f'<div class="{kind}">{tick}{said}</div>')
+    return page_output(f'<div class="checks">{"".join(parts)}</div>')
+
+
+def page_output(text: str) -> NotebookNode:
+    return nbformat.v4.new_output("display_data", {"text/html": text})
+
+
+def slider(name: str, told: dict) -> str:
+    """What stands for an interactive cell where there is no kernel: frames, and what moves them."""
+    rows, folder = [], f"../_static/frames/{name}"
+    for number, each in enumerate(told["controls"]):
+        label, at = html.escape(each["label"]), each["at"]
+        files = html.escape(json.dumps([file.replace(".png", ".webp") for file in each["files"]]))
+        texts = [f"{v:g}" if isinstance(v, int | float) else str(v) for v in each["values"]]
+        values = html.escape(json.dumps(texts, ensure_ascii=False))
+        own = f'id="{name}-{number}" data-files="{files}" data-values="{values}" data-start="{at}"'
+        slide = f'type="range" min="0" max="{len(texts) - 1}" step="1" value="{at}"'
+        rows.append(
+            f'<label for="{name}-{number}">{label}</label>'
+            f'<input {slide} {own} aria-valuetext="{html.escape(texts[at])}">'
+            f'<output for="{name}-{number}">{html.escape(texts[at])}</output>'
+        )
+    first = told["controls"][0]
+    source = f"{folder}/{first['files'][first['at']].replace('.png', '.webp')}"
+    alt = html.escape(told["alt"])
+    return (
+        f'<fieldset class="frames" data-folder="{folder}"><legend>Drawn beforehand: '
+        "moving one slider puts the others back</legend>"
+        f'<div class="moves">{"".join(rows)}</div>'
+        f'<img src="{source}" width="{told["width"]}" alt="{alt}" data-alt="{alt}"></fieldset>'
+    )
