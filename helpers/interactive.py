@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from base64 import b64decode
 from html import escape
 from pathlib import Path
@@ -57,11 +58,13 @@ def leave(draw, controls, frames, folder):
     """Write the frames into `folder`, and frames.json, which says what they show."""
     start = {name: control.value for name, control in controls.items()}
     told = {"start": start, "controls": []}
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _, about = drawn(draw, start)
     for name in frames:
         values, files = places(controls[name]), []
         for number, value in enumerate(values):
-            data, about = drawn(draw, start | {name: value})
+            data, _ = drawn(draw, start | {name: value})
             files.append(f"{frames.index(name)}-{number}.png")
             (folder / files[-1]).write_bytes(b64decode(data))
         label = controls[name].description
@@ -75,7 +78,7 @@ def places(control, number=7):
     """Some values of a control, in order: about `number` of a slider, its present one included."""
     if hasattr(control, "options"):
         return list(control.options)
-    steps = round((control.max - control.min) / control.step)
+    steps = int((control.max - control.min) / control.step + 1e-9)
     some = {round(n) for n in np.linspace(0, steps, number)}
     nearest = round((control.value - control.min) / control.step)
     some = sorted({n for n in some if abs(n - nearest) > steps / (2 * number)} | {nearest})

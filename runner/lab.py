@@ -16,8 +16,10 @@ import nbformat
 from runner import kernel_environment, notebook, request
 from runner.notebook import UsageError
 
+STATE = ".lab"  # beside the copies: settings and layout are the reader's, too
 MARK = "copied from"  # in a copy's metadata: which text of the notebook it was made of
-LEFT = ["filebrowser", "running-sessions", "@jupyterlab/toc:plugin", "extensionmanager.main-view"]
+CONTENTS = "@jupyterlab/toc:plugin"  # the panel on the left that lists a notebook's headings
+PANELS = ["filebrowser", "running-sessions", CONTENTS, "extensionmanager.main-view"]
 
 
 def copy(notebooks: Path, copies: Path) -> list[str]:
@@ -28,10 +30,10 @@ def copy(notebooks: Path, copies: Path) -> list[str]:
     copies.mkdir(parents=True, exist_ok=True)
     older = []
     for source in notebook.select(notebooks):
-        own, nb = copies / source.name, nbformat.read(source, as_version=4)
+        own, nb = copies / source.name, _read(source)
         text = json.dumps([cell.source for cell in nb.cells])
         mark = hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-        if not own.exists():
+        if not os.path.lexists(own):
             nb.metadata[MARK] = mark
             notebook.write(nbformat.writes(nb) + "\n", own)
         elif notebook.read(own).metadata.get(MARK, mark) != mark:
@@ -40,6 +42,15 @@ def copy(notebooks: Path, copies: Path) -> list[str]:
                 "and start again."
             )
     return older
+
+
+def _read(source: Path) -> nbformat.NotebookNode:
+    try:
+        nb = notebook.load(source)
+        nbformat.validate(nb)
+        return nb
+    except Exception as error:
+        raise UsageError(f"{source} is no notebook: {error}".partition("\n")[0]) from None
 
 
 def variables(root: Path, state: Path) -> dict[str, str]:
@@ -54,6 +65,7 @@ def variables(root: Path, state: Path) -> dict[str, str]:
         "KERAS_HOME": "keras",
         "MPLCONFIGDIR": "matplotlib",
         "XDG_CACHE_HOME": "cache",
+        "XDG_DATA_HOME": "share",  # what is deleted in JupyterLab goes there
     }
     own = {name: str(state / folder) for name, folder in places.items()}
     for folder in own.values():
@@ -68,7 +80,7 @@ def first_sight(path: str) -> dict:
     dock = {"type": "tab-area", "currentIndex": 0, "widgets": [name]}
     layout = {
         "main": {"dock": dock, "current": name},
-        "left": {"collapsed": False, "visible": True, "current": LEFT[2], "widgets": LEFT},
+        "left": {"collapsed": False, "visible": True, "current": CONTENTS, "widgets": PANELS},
         "right": {"collapsed": True, "visible": True, "widgets": []},
         "relativeSizes": [0.2, 0.8, 0],
     }
@@ -81,9 +93,9 @@ def workspace(environment: dict[str, str], path: str) -> None:
     """Let JupyterLab open so that the notebook `path` is seen; not where somebody has used it."""
     from jupyterlab_server.workspaces_handler import WorkspacesManager
 
-    workspaces = WorkspacesManager(environment["JUPYTERLAB_WORKSPACES_DIR"])
-    if not list(workspaces.list_workspaces()):
-        workspaces.save("course", json.dumps(first_sight(path)))
+    place = environment["JUPYTERLAB_WORKSPACES_DIR"]
+    if not os.listdir(place):
+        WorkspacesManager(place).save("course", json.dumps(first_sight(path)))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -91,13 +103,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="runner.lab", description=__doc__, allow_abbrev=False)
     parser.add_argument("--notebooks", type=Path, default=Path("notebooks"))
     parser.add_argument("--copies", type=Path, default=Path("my-notebooks"))
-    parser.add_argument("--build", type=Path, default=Path("build"))
     options, others = parser.parse_known_args(arguments)
     root, copies = request.project(options.notebooks), options.copies.resolve()
     try:
+        if not copies.is_relative_to(root):
+            raise UsageError(f"{options.copies} is not inside {root}, which JupyterLab shows.")
         for line in copy(options.notebooks, options.copies):
             print(line)
-        environment = variables(root, options.build.resolve() / ".lab")
+        environment = variables(root, copies / STATE)
         first = notebook.select(options.notebooks)[0].name
         workspace(environment, (copies / first).relative_to(root).as_posix())
     except (UsageError, OSError, ValueError) as error:

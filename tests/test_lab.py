@@ -77,10 +77,10 @@ def test_everything_that_jupyter_writes_is_inside(folder, started):
     [(command, environment)] = started
     assert command[-1] == "--port=9000" or command[-2:] == ["--port=9000", "--allow-root"]
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "XDG_CACHE_HOME"):
-        assert environment[name].startswith(str(folder / "build" / ".lab"))
+        assert environment[name].startswith(str(folder / "my-notebooks" / ".lab"))
     assert environment["HOME"] == os.environ["HOME"]
     assert environment["OMP_NUM_THREADS"] == "1"
-    [space] = (folder / "build" / ".lab" / "workspaces").iterdir()
+    [space] = (folder / "my-notebooks" / ".lab" / "workspaces").iterdir()
     layout = json.loads(space.read_text())["data"]["layout-restorer:data"]
     assert layout["main"]["current"] == "notebook:my-notebooks/01-one.ipynb"
     assert layout["left"]["current"] == "@jupyterlab/toc:plugin"
@@ -89,23 +89,36 @@ def test_everything_that_jupyter_writes_is_inside(folder, started):
 def test_where_somebody_has_worked_the_layout_stays(folder, started):
     add(folder, "01-one", "print(1)")
     lab.main([])
-    [space] = (folder / "build" / ".lab" / "workspaces").iterdir()
+    [space] = (folder / "my-notebooks" / ".lab" / "workspaces").iterdir()
     space.write_text(space.read_text().replace("toc:plugin", "mine"))
     lab.main([])
     assert "mine" in space.read_text()
 
 
-@pytest.mark.parametrize("case", ["no notebooks", "a file", "outside"])
+def test_a_link_that_leads_nowhere_now_is_not_written_over(folder, started):
+    add(folder, "01-one", "print(1)")
+    own = folder / "my-notebooks" / "01-one.ipynb"
+    own.parent.mkdir()
+    own.symlink_to(folder / "not mounted" / "01-one.ipynb")
+    assert lab.main([]) == 0
+    assert own.is_symlink()
+
+
+@pytest.mark.parametrize("case", ["no notebooks", "a file", "outside", "no notebook"])
 def test_what_cannot_be_is_said_in_a_sentence(folder, started, capsys, case, tmp_path_factory):
     arguments = []
     if case != "no notebooks":
         add(folder, "01-one", "print(1)")
     if case == "a file":
         (folder / "my-notebooks").write_text("")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
     if case == "outside":
-        arguments = ["--copies", str(tmp_path_factory.mktemp("elsewhere"))]
+        arguments = ["--copies", str(elsewhere)]
+    if case == "no notebook":
+        (folder / "notebooks" / "01-one.ipynb").write_text("{}")
     assert lab.main(arguments) == 2
     said = capsys.readouterr().err.strip()
     assert said.startswith("JupyterLab is not started: ")
     assert "\n" not in said
     assert started == []
+    assert list(elsewhere.iterdir()) == []

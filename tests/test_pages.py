@@ -62,7 +62,13 @@ def test_a_caption_belongs_to_its_figure():
     assert first.metadata["mystnb"]["image"] == {"alt": 'A "dot".', "width": "100px"}
     assert text.source == "Then the text."
     assert len(page(drawn, new_markdown_cell("*What to see.*"))) == 1
-    [_, other] = page(drawn, new_markdown_cell("**Bold** is no caption."))
+    alone, other = page(drawn, new_markdown_cell("**Bold** is no caption."))
+    assert alone.metadata["mystnb"]["image"]["alt"] == 'A "dot".'
+    later = page(
+        drawn, *map(new_markdown_cell, ("*The caption.*", "Text.", "*A remark.*\n\nMore."))
+    )
+    assert later[0].metadata["mystnb"]["figure"] == {"caption": "The caption."}
+    assert later[-1].source == "*A remark.*\n\nMore."
     assert other.source == "**Bold** is no caption."
 
 
@@ -89,6 +95,8 @@ def test_what_prose_names_is_linked():
         ("def draw():\n    drawings.bowls({})", True),
         ("x = 1\ncheck('one', x, 1)", False),
         ("seed = 3", False),
+        ("important = 3", False),
+        ("from_zero = 1", False),
     ],
 )
 def test_code_that_imports_and_draws_is_folded(source, folded):
@@ -154,23 +162,69 @@ def test_sliders_stand_for_an_interactive_cell():
 
 def test_what_is_missing_is_said_with_what_to_type(tmp_path):
     with pytest.raises(pages.Missing, match=r"01-true-false.ipynb is not there.*make run-all"):
-        pages.notebooks(tmp_path)
+        pages.executed(tmp_path)
     nb = new_notebook(cells=[new_code_cell("explore(\n    draw_it)")])
-    with pytest.raises(pages.Missing, match=r"draw_it/frames.json is not there.*make run-all"):
+    with pytest.raises(pages.Missing, match=r"frames.json is not there.*make run-all"):
         pages.frames(tmp_path, nb)
-    (tmp_path / "frames" / "draw_it").mkdir(parents=True)
-    (tmp_path / "frames" / "draw_it" / "frames.json").write_text(json.dumps(TOLD))
+    folder = tmp_path / "frames" / "draw_it"
+    folder.mkdir(parents=True)
+    (folder / "frames.json").write_text('{"half')
+    with pytest.raises(pages.Missing, match=r"frames.json cannot be read .*make run-all FORCE=1"):
+        pages.frames(tmp_path, nb)
+    (folder / "frames.json").write_text(json.dumps(TOLD))
     assert pages.frames(tmp_path, nb) == {"draw_it": TOLD}
+    with pytest.raises(pages.Missing, match=r"0-0.png is not there: make run-all FORCE=1"):
+        pages.webp(folder, TOLD, tmp_path / "made")
+
+
+def test_other_cells_or_parameters_are_no_pages(tmp_path):
+    """The site is of the notebooks as they are: prose from there, outputs from build/."""
+    for path in sorted((pages.ROOT / "notebooks").glob("*.ipynb")):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    changed = tmp_path / "03-gradient-descent.ipynb"
+    nb = nbformat.read(changed, as_version=4)
+    nb.cells[0].source = "Other prose."
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    code[-1].outputs = [new_output("stream", text="other")]
+    nbformat.write(nb, changed)
+    found = pages.executed(tmp_path)[changed.name].cells
+    assert found[0].source.startswith("# Problem 3")
+    assert [cell for cell in found if cell.cell_type == "code"][-1].outputs[0].text == "other"
+    code[0].source = "step_size = 0.05"
+    nbformat.write(nb, changed)
+    with pytest.raises(pages.Missing, match="of other cells or parameters than now: make run-all"):
+        pages.executed(tmp_path)
+    changed.write_text('{"cells": [')
+    with pytest.raises(pages.Missing, match=r"cannot be read .*make run-all FORCE=1"):
+        pages.executed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("https://github.com/some/course.git", "https://github.com/some/course"),
+        ("git@github.com:some/course", "https://github.com/some/course"),
+        ("ssh://git@github.com/some/course.git", "https://github.com/some/course"),
+        ("https://token@github.com/some/course/", "https://github.com/some/course"),
+        ("https://example.org/some/course", ""),
+    ],
+)
+def test_the_repository_is_known_by_its_remote(monkeypatch, remote, address):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    answer = subprocess.CompletedProcess([], 0, stdout=f"{remote}\n")
+    monkeypatch.setattr(pages.subprocess, "run", lambda *_, **__: answer)
+    assert pages.repository() == address
+    assert ("codespaces.new/some/course" in pages.launches(address)) == bool(address)
 
 
 def test_without_a_browser_one_sentence_says_how_to_get_one(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.delenv("BROWSER", raising=False)
+    monkeypatch.delenv("CHROMIUM", raising=False)
     monkeypatch.setattr(chromium, "ELSEWHERE", ())
     with pytest.raises(FileNotFoundError, match=r"install one .*apt-get install chromium"):
         chromium.executable()
     script = Path(chromium.__file__)
-    environment = {"PATH": "", "BROWSER": "/nowhere/chromium"}
+    environment = {"PATH": "", "CHROMIUM": "/nowhere/chromium"}
     said = subprocess.run(
         [sys.executable, str(script)], env=environment, capture_output=True, text=True
     )

@@ -19,14 +19,16 @@ ELSEWHERE = (
 )
 NONE = (
     "There is no Chromium here: install one (Debian and Ubuntu: sudo apt-get install chromium; "
-    "elsewhere Google Chrome or Microsoft Edge), or name yours: make … BROWSER=/its/path"
+    "elsewhere Google Chrome or Microsoft Edge), or name yours: make … CHROMIUM=/its/path"
 )
 
 
 def executable() -> str:
     """The path of a Chromium; raises FileNotFoundError, which says how to get one."""
-    named = os.environ.get("BROWSER", "")
-    found = [named] if named else [*map(shutil.which, NAMES.split()), *ELSEWHERE]
+    named = os.environ.get("CHROMIUM", "")
+    found = (
+        [shutil.which(named) or named] if named else [*map(shutil.which, NAMES.split()), *ELSEWHERE]
+    )
     for path in filter(None, found):
         if Path(path).is_file():
             return path

@@ -1,9 +1,7 @@
 """Sphinx's settings for the site and for the paper: make_site.py and make_pdf.py call it."""
 
-import os
 import re
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
@@ -13,8 +11,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 import pages  # noqa: E402
 
-PAPER = "COURSE_PAPER" in os.environ
-MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+PAPER = tags.has("paper")  # noqa: F821
 
 project = "Behavioral Data Science homework"
 language = "en"
@@ -29,7 +26,8 @@ myst_dmath_double_inline = True
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
 suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure"]
-exclude_patterns = ["LICENSE", *(["docs/runner.md", "docs/architecture.md"] if PAPER else [])]
+exclude_patterns = ["LICENSE", "downloads"]
+exclude_patterns += ["docs/runner.md", "docs/architecture.md"] * PAPER
 default_role = "literal"
 highlight_language = "none"
 autodoc_mock_imports = ["torch", "tensorflow", "keras", "triton"]
@@ -99,6 +97,7 @@ def others_methods(app, what, name, obj, skip, options):
 
 
 def setup(app):
+    """What Sphinx calls first."""
     app.connect("doctree-read", fold_solutions)
     app.connect("autodoc-process-docstring", as_written)
     app.connect("autodoc-skip-member", others_methods)

@@ -1,12 +1,10 @@
 """The five problems as one document, from the executed notebooks: `make pdf`."""
 
-import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-os.environ["COURSE_PAPER"] = "1"
 
 import chromium  # noqa: E402
 import make_site  # noqa: E402
@@ -87,6 +85,7 @@ def printed(folder: Path, target: Path) -> int:
 
 
 def main(build: Path) -> int:
+    """Make build/homework.pdf; the exit status."""
     source, folder, target = build / ".paper", build / "paper", build / "homework.pdf"
     try:
         chromium.executable()
@@ -94,9 +93,8 @@ def main(build: Path) -> int:
     except (pages.Missing, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
-    status = make_site.sphinx(source, folder, "singlehtml")
+    status = make_site.sphinx(source, folder, "singlehtml", "-t", "paper")
     if status == 0:
-        make_site.mathjax(folder)
         count = printed(folder, target)
         print(f"{target}: {count} pages, {target.stat().st_size / 1e6:.1f} MB")
     return status

@@ -1,8 +1,8 @@
 """Static pages from the executed notebooks, executing nothing: `make site`."""
 
-import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -11,47 +11,41 @@ sys.path.insert(0, str(HERE))
 import pages  # noqa: E402
 
 
-def sphinx(source: Path, target: Path, builder: str) -> int:
-    """Build `source` into `target`; a warning is an error."""
+def sphinx(source: Path, target: Path, builder: str, *options: str) -> int:
+    """Build `source` into `target`, and MathJax beside it; a warning is an error."""
     from sphinx.cmd.build import build_main
 
     shutil.rmtree(target, ignore_errors=True)
     doctrees = source.with_name(f"{source.name}-doctrees")
     shutil.rmtree(doctrees, ignore_errors=True)
-    options = ["-q", "-W", "--keep-going", "-c", str(HERE), "-b", builder, "-d", str(doctrees)]
-    return build_main([*options, str(source), str(target)])
-
-
-def mathjax(target: Path) -> None:
-    """Put MathJax beside the pages: they load nothing from elsewhere."""
-    import conf
-
-    place = target / "_static" / "mathjax"
-    fonts = "output/chtml/fonts/woff-v2"
-    shutil.copytree(conf.MATHJAX / fonts, place / fonts)
-    shutil.copyfile(conf.MATHJAX / "tex-chtml.js", place / "tex-chtml.js")
+    given = ["-q", "-W", "--keep-going", "-c", str(HERE), "-b", builder, "-d", str(doctrees)]
+    status = build_main([*given, *options, str(source), str(target)])
+    if status == 0:  # the pages load nothing from elsewhere
+        place, fonts = target / "_static" / "mathjax", "output/chtml/fonts/woff-v2"
+        package = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+        shutil.copytree(package / fonts, place / fonts)
+        shutil.copyfile(package / "tex-chtml.js", place / "tex-chtml.js")
+    return status
 
 
 def main(build: Path) -> int:
-    source, target = build / ".site", build / "site"
+    """Make build/site, whole or not at all; the exit status."""
+    source, made, target = build / ".site", build / ".site-html", build / "site"
     try:
         pages.write(build, source)
     except pages.Missing as error:
         print(error, file=sys.stderr)
         return 2
-    status = sphinx(source, target, "html")
+    status = sphinx(source, made, "html")
     if status == 0:
-        mathjax(target)
-        shutil.copytree(source / "frames", target / "_static" / "frames")
-        for path in pages.notebooks(build):  # what the download button gives
-            shutil.copyfile(path, target / "_sources" / "notebooks" / path.name)
-        spares = [
-            target.rglob("*.map"),
-            target.glob("_static/locales"),
-            target.glob("_static/*.html"),
-        ]
-        for spare in [path for paths in spares for path in paths]:
-            shutil.rmtree(spare) if spare.is_dir() else spare.unlink()
+        shutil.copytree(source / "frames", made / "_static" / "frames")
+        # What the download button gives.
+        shutil.copytree(source / "downloads", made / "_sources" / "notebooks", dirs_exist_ok=True)
+        shutil.rmtree(made / "_static" / "locales", ignore_errors=True)
+        for spare in [*made.rglob("*.map"), *made.glob("_static/*.html")]:
+            spare.unlink()
+        shutil.rmtree(target, ignore_errors=True)
+        made.rename(target)
         files = [path for path in target.rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files) / 1e6
         print(f"{target / 'index.html'}: {len(files)} files, {size:.1f} MB")
@@ -59,5 +53,4 @@ def main(build: Path) -> int:
 
 
 if __name__ == "__main__":
-    os.environ.pop("COURSE_PAPER", None)
     sys.exit(main(pages.ROOT / "build"))

@@ -81,21 +81,21 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
             text = HEADING.sub(r"#\1 ", text) if act else text
             found = CAPTION.match(text)
             if found and before and picture(before):
-                output = picture(before)
-                about = output.metadata["image/png"]
-                image = {"alt": about["alt"], "width": f"{about['width']}px"}
-                told_there = {"image": image, "figure": {"caption": found[1]}}
-                before.metadata["mystnb"] = before.metadata.get("mystnb", {}) | told_there
+                before.metadata["mystnb"]["figure"] = {"caption": found[1]}
                 text = text[found.end() :]
+            before = None
             cell.source = text if paper else linked(text, name)
             if not text.strip():
                 continue
         else:
             if explored(cell) and paper:
                 continue
-            if picture(cell):
-                data = picture(cell).data
-                data["image/png"] = smaller(data["image/png"])
+            cell.metadata["mystnb"] = {}
+            if drawn := picture(cell):
+                about = drawn.metadata["image/png"]
+                image = {"alt": about["alt"], "width": f"{about['width']}px"}
+                cell.metadata["mystnb"]["image"] = image
+                drawn.data["image/png"] = smaller(drawn.data["image/png"])
             fold(cell, solution, paper)
             if explored(cell):
                 cell.outputs = [page_output(slider(explored(cell), told[explored(cell)]))]
@@ -126,21 +126,21 @@ def fold(cell: NotebookNode, solution: bool, paper: bool) -> None:
     tags = [tag for tag in cell.metadata.get("tags", []) if tag != "hide-cell"]
     cell.source = TOLERANCE.sub("", cell.source)
     lines = [line for line in cell.source.splitlines() if line and not line.startswith(" ")]
-    imports = all(re.match(r"(import|from|#|\))", line) for line in lines)
+    imports = bool(lines) and all(re.match(r"(import|from)\b|#|\)", line) for line in lines)
     draws = DRAWS.search(cell.source) or picture(cell) or explored(cell)
     if draws and paper:
         tags.append("remove-input")
     elif (imports or draws) and not paper and not solution:
         tags.append("hide-input")
         what = "the imports" if imports else "the code that draws"
-        prompts = {"code_prompt_show": f"Show {what}", "code_prompt_hide": f"Hide {what}"}
-        cell.metadata["mystnb"] = cell.metadata.get("mystnb", {}) | prompts
+        cell.metadata["mystnb"]["code_prompt_show"] = f"Show {what}"
+        cell.metadata["mystnb"]["code_prompt_hide"] = f"Hide {what}"
     cell.metadata["tags"] = tags
 
 
 def checks(output: NotebookNode) -> NotebookNode:
     """An output whose lines are checks, as a list of them; any other one as it is."""
-    if output.output_type != "stream" or "✓" not in output.text:
+    if output.get("name") != "stdout" or "✓" not in output.text:
         return output
     parts = []
     for line in output.text.rstrip("\n").split("\n"):
@@ -167,7 +167,7 @@ def slider(name: str, told: dict) -> str:
         slide = f'type="range" min="0" max="{len(texts) - 1}" step="1" value="{at}"'
         rows.append(
             f'<label for="{name}-{number}">{label}</label>'
-            f'<input {slide} {own} aria-valuetext="{html.escape(texts[at])}">'
+            f'<input {slide} {own} autocomplete="off" aria-valuetext="{html.escape(texts[at])}">'
             f'<output for="{name}-{number}">{html.escape(texts[at])}</output>'
         )
     first = told["controls"][0]

@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from notebook_page import REFERENCE, ROOT, explored, shown, visible
 from PIL import Image
 
+GITHUB = re.compile(r"(?:https://(?:[^@/]+@)?|(?:ssh://)?git@)github\.com[/:](.+?)(?:\.git)?/?$")
 HERE = Path(__file__).resolve().parent
 
 
@@ -19,27 +20,47 @@ class Missing(Exception):
     """Something to make the site of is not there; the message says what to type."""
 
 
-def notebooks(build: Path) -> list[Path]:
-    """The executed notebooks, in order; raises Missing where one is not there."""
-    names = [path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
-    for name in names:
-        if not (build / name).is_file():
-            raise Missing(f"{build / name} is not there: execute the notebooks first, make run-all")
-    return [build / name for name in names]
+def executed(build: Path) -> dict[str, NotebookNode]:
+    """{file name: notebook}, in order: the prose as it is committed, the outputs as they came out.
+
+    Raises Missing where one was not executed, or from other cells or with other parameters.
+    """
+    found = {}
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        artefact, nb = build / path.name, nbformat.read(path, as_version=4)
+        ran = read(artefact, lambda text: nbformat.reads(text, as_version=4))
+        cells, done = ([c for c in each.cells if c.cell_type == "code"] for each in (nb, ran))
+        if [cell.source for cell in cells] != [cell.source for cell in done]:
+            raise Missing(f"{artefact} is of other cells or parameters than now: make run-all")
+        for cell, after in zip(cells, done, strict=True):
+            cell.outputs, cell.execution_count = after.outputs, after.execution_count
+        found[path.name] = nb
+    return found
+
+
+def read(path: Path, understand):
+    """What a file in build/ says; raises Missing where it is not there, or is no such file."""
+    try:
+        return understand(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Missing(f"{path} is not there: execute the notebooks first, make run-all") from None
+    except (OSError, ValueError) as error:
+        said = str(error).partition("\n")[0]
+        raise Missing(f"{path} cannot be read ({said}): make run-all FORCE=1") from None
 
 
 def write(build: Path, folder: Path, paper: bool = False) -> None:
     """Write all sources into `folder`, anew. On `paper` nothing is folded, and nothing moves."""
+    found = executed(build)
+    told = {name: frames(build, nb) for name, nb in found.items()}
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "notebooks").mkdir(parents=True)
-    executed = notebooks(build)
-    for path in executed:
-        nb = nbformat.read(path, as_version=4)
-        told = frames(build, nb)
-        nb = shown(nb, told, paper, path.name)
-        nbformat.write(nb, folder / "notebooks" / path.name)
-        for name in [] if paper else told:
-            webp(build / "frames" / name, folder / "frames" / name)
+    for part in ("notebooks", "downloads"):
+        (folder / part).mkdir(parents=True)
+    for name, nb in found.items():
+        nbformat.write(nb, folder / "downloads" / name)
+        nbformat.write(shown(nb, told[name], paper, name), folder / "notebooks" / name)
+        for each in [] if paper else told[name]:
+            webp(build / "frames" / each, told[name][each], folder / "frames" / each)
     copy(ROOT / "data/README.md", folder / "data/README.md")
     for page in docs():
         copy(ROOT / page, folder / page)
@@ -73,13 +94,16 @@ def copy_text(text: str, target: Path) -> None:
     target.write_text(text, encoding="utf-8")
 
 
-def webp(source: Path, target: Path) -> None:
-    """The frames of an interactive cell, at a quarter of their size."""
+def webp(source: Path, told: dict, target: Path) -> None:
+    """The frames of an interactive cell, smaller; raises Missing where one is not there."""
     target.mkdir(parents=True)
-    for path in source.glob("*.png"):
-        frame = Image.open(path).convert("RGB")
+    for file in [file for each in told["controls"] for file in each["files"]]:
+        try:
+            frame = Image.open(source / file).convert("RGB")
+        except OSError:
+            raise Missing(f"{source / file} is not there: make run-all FORCE=1") from None
         frame.thumbnail((800, 800))
-        frame.save(target / f"{path.stem}.webp", quality=70)
+        frame.save(target / file.replace(".png", ".webp"), quality=70)
 
 
 def readme() -> tuple[str, str, str, str]:
@@ -116,7 +140,7 @@ def repository() -> str:
         return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}"
     asked = ["git", "-C", str(ROOT), "remote", "get-url", "origin"]
     remote = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
-    found = re.match(r"(?:https://|git@)github\.com[/:](.+?)(?:\.git)?$", remote)
+    found = GITHUB.match(remote)
     return f"https://github.com/{found[1]}" if found else ""
 
 
@@ -146,12 +170,5 @@ def reference(title: str, modules: list[str]) -> str:
 
 def frames(build: Path, nb: NotebookNode) -> dict[str, dict]:
     """{what an interactive cell draws with: what its frames show}; raises Missing without them."""
-    told = {}
-    for cell in nb.cells:
-        name = explored(cell)
-        if name:
-            file = build / "frames" / name / "frames.json"
-            if not file.is_file():
-                raise Missing(f"{file} is not there: execute the notebooks again, make run-all")
-            told[name] = json.loads(file.read_text(encoding="utf-8"))
-    return told
+    names = filter(None, map(explored, nb.cells))
+    return {name: read(build / "frames" / name / "frames.json", json.loads) for name in names}

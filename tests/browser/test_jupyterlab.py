@@ -32,13 +32,8 @@ def lab(home):
     """The address of a JupyterLab that has just been started, for the first time."""
     subprocess.run(["rm", "-rf", str(ROOT / PLACE)], check=True)
     command = [sys.executable, "-m", "runner.lab", "--copies", f"{PLACE}/notebooks"]
-    command += [
-        "--build",
-        PLACE,
-        "--no-browser",
-        "--IdentityProvider.token=",
-        f"--port={18888 + int(WORKER[2:])}",
-    ]
+    port = 18888 + int(WORKER[2:])
+    command += ["--no-browser", "--IdentityProvider.token=", f"--port={port}"]
     log, place = home.parent / "log", os.environ | {"HOME": str(home)}
     with log.open("w") as said, subprocess.Popen(command, cwd=ROOT, env=place, stderr=said) as run:
         for _ in range(240):
@@ -103,6 +98,17 @@ def saved(page, path):
         if path.stat().st_mtime_ns != before:
             return
         time.sleep(0.25)
+    pytest.fail(f"{path.name} is not saved")
+
+
+def cleared(path):
+    """The notebook without any output: what is there afterwards was made there."""
+    nb = nbformat.read(path, as_version=4)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(nb, path)
+    return path
 
 
 def run_all(page, lab, name):
@@ -117,10 +123,10 @@ def run_all(page, lab, name):
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_runs_and_leaves_no_trace(browser, lab, home, name):
     before, committed = status(), (ROOT / "notebooks" / name).read_bytes()
+    copy = cleared(ROOT / PLACE / "notebooks" / name)
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     run_all(page, lab, name)
     page.screenshot(path=PICTURES / f"lab-{name[:2]}.png")
-    copy = ROOT / PLACE / "notebooks" / name
     saved(page, copy)
     assert errors(copy) == []
     if name[:2] in ("03", "04", "05"):
@@ -155,6 +161,25 @@ def slid(page):
     found = [] if picture.get_attribute("src") != before else ["the figure stays as it is"]
     shown = page.locator(".jp-OutputArea-output[data-mime-type*='error']:visible")
     return found + shown.all_inner_texts()
+
+
+def test_a_file_deleted_there_is_not_left_in_the_home_folder(lab, home):
+    gone = ROOT / PLACE / "notebooks" / "gone.txt"
+    gone.write_text("")
+    address = f"{lab}api/contents/{PLACE}/notebooks/gone.txt"
+    token = asked_header(lab)
+    urllib.request.urlopen(urllib.request.Request(address, method="DELETE", headers=token))
+    assert not gone.exists()
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+def asked_header(lab):
+    """What Jupyter wants of a request that changes something: the cookie's value as a header."""
+    with urllib.request.urlopen(f"{lab}lab") as answer:
+        cookies = answer.headers.get_all("Set-Cookie")
+    pairs = [cookie.partition(";")[0] for cookie in cookies]
+    found = next(pair.partition("=")[2] for pair in pairs if pair.startswith("_xsrf="))
+    return {"Cookie": "; ".join(pairs), "X-XSRFToken": found}
 
 
 def test_a_planted_fault_is_found(browser, lab):

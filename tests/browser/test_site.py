@@ -1,9 +1,11 @@
 """Every page of the site, light and dark, as a reader without a network sees it."""
 
+import json
 import shutil
 
 import checks
 import chromium
+import nbformat
 import pytest
 from checks import PICTURES, SITE
 
@@ -45,16 +47,67 @@ def test_code_for_pictures_checks_and_solutions_are_shown_as_such(browser, site,
     page.close()
 
 
-KEYS = {"ArrowRight": lambda slider: slider.press("ArrowRight"), "End": lambda s: s.press("End")}
-MOVES = KEYS | {"a click": lambda slider: slider.click(position={"x": 40, "y": 10})}
+def test_a_slider_answers_to_a_mouse(browser, site):
+    page = browser.new_page()
+    page.goto(site + "notebooks/04-maximum-likelihood.html")
+    assert checks.moved(page, lambda slider: slider.click(position={"x": 40, "y": 10})) == []
+    page.close()
 
 
-@pytest.mark.parametrize("how", MOVES)
 @pytest.mark.parametrize("path", [path for path in PAGES if path[10:12] in ("03", "04", "05")])
-def test_a_slider_shows_another_picture(browser, site, path, how):
+def test_each_slider_shows_a_picture_of_its_own_at_each_place(browser, site, path):
     page = browser.new_page()
     page.goto(site + path)
-    assert checks.moved(page, MOVES[how]) == []
+    for number in range(page.locator(".frames input").count()):
+        slider, shown = page.locator(".frames input").nth(number), set()
+        places = int(slider.get_attribute("max"))
+        slider.press("End")
+        for _ in range(places):
+            assert checks.moved(page, lambda slider: slider.press("ArrowLeft"), number) == []
+            source = page.locator(".frames img").get_attribute("src")
+            shown.add((SITE / "notebooks" / source).read_bytes())
+        assert len(shown) == places
+    page.close()
+
+
+def test_a_slider_is_at_its_start_when_one_comes_back(browser, site):
+    page = browser.new_page()
+    page.goto(site + "notebooks/03-gradient-descent.html")
+    slider = page.locator(".frames input").nth(2)
+    start = slider.input_value()
+    slider.press("End")
+    page.goto(site + "index.html")
+    page.go_back()
+    page.evaluate(checks.SETTLED)
+    shown = int(slider.input_value())
+    assert json.loads(slider.get_attribute("data-values"))[shown] == (
+        page.locator(".frames output").nth(2).inner_text()
+    ), start
+    page.close()
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if path.startswith("notebooks/")])
+def test_a_page_shows_all_that_its_notebook_has(browser, site, path):
+    cells = nbformat.read(SITE / "_sources" / path.replace("html", "ipynb"), as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    drawn = [output for output in outputs if "image/png" in output.get("data", {})]
+    alts = [output.metadata["image/png"]["alt"] for output in drawn]
+    page = browser.new_page(color_scheme="dark")
+    page.goto(site + path)
+    page.evaluate(checks.SETTLED)
+    images = page.locator(".cell_output figure img")
+    assert [image.get_attribute("alt") for image in images.all()] == alts
+    captions = page.locator(".cell_output figcaption .caption-text").all_text_contents()
+    assert len(captions) == len(alts)
+    assert all(len(caption) > 20 for caption in captions)
+    assert page.locator("mjx-container").count() > 5
+    solutions = [cell for cell in cells if cell.source.startswith("### Solution to")]
+    assert page.locator("details.solution").count() == len(solutions)
+    assert page.locator("details.solution[open]").count() == 0
+    assert page.locator(".prev-next-footer a").count() >= 1
+    assert page.locator("nav.bd-links a").count() >= 12
+    border = page.locator(".check").first.evaluate("(e) => getComputedStyle(e).borderLeftColor")
+    assert border == "rgb(63, 185, 80)"
     page.close()
 
 
@@ -179,7 +232,7 @@ def test_a_broken_slider_is_found(browser, copied):
     page = browser.new_page()
     with chromium.served(copied) as address:
         page.goto(address + "notebooks/03-gradient-descent.html")
-        found = checks.moved(page, KEYS["ArrowRight"])
+        found = checks.moved(page, lambda slider: slider.press("ArrowRight"))
     page.close()
     script.write_text(whole, encoding="utf-8")
     assert found == ["the slider moves, and the picture stays"]
