@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from base64 import b64decode
 from html import escape
 from pathlib import Path
@@ -58,8 +57,7 @@ def leave(draw, controls, frames, folder):
     """Write the frames into `folder`, and frames.json, which says what they show."""
     start = {name: control.value for name, control in controls.items()}
     told = {"start": start, "controls": []}
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     _, about = drawn(draw, start)
     for name in frames:
         values, files = places(controls[name]), []

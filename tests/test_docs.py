@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PLACES = ("", "docs", "docs/site", "data", "runner", "tests", "helpers", "notebooks")
 ON_GITHUB = "../../actions/"  # of the fork whose README is looked at
-MADE = ("build/", ".venv")  # by a command, and not in the repository
+MADE = ("build/", "my-notebooks", ".venv")  # by a command, and not in the repository
 
 
 def missing(text, folder):
