@@ -24,14 +24,15 @@ HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 
 # What the reference shows together, and what a reader would look for there.
 REFERENCE = {
-    "math": ("The math", "gradient mle mixture_likelihood gate moe logistic_mixture mixture_checks")
-    + ("sparse",),
-    "experiment": ("Problem 5's experiment", "classifiers net stacking scores repeated_splits")
-    + ("evidence",),
-    "data": ("The data", "asd remarks simulate committed"),
-    "figures": ("Figures and checks", "plots drawings house_style figure_data interactive claims")
-    + ("frameworks",),
+    "math": ["gradient", "mle", "mixture_likelihood", "gate", "moe", "logistic_mixture"]
+    + ["mixture_checks", "sparse"],
+    "experiment": ["classifiers", "net", "stacking", "scores", "repeated_splits", "evidence"],
+    "data": ["asd", "remarks", "simulate", "committed"],
+    "figures": ["plots", "drawings", "house_style", "figure_data", "interactive", "claims"]
+    + ["frameworks"],
 }
+PAGE_OF = {module: page for page, modules in REFERENCE.items() for module in modules}
+PROBLEMS = {path.name[1]: path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 
 def visible(text: str) -> str:
@@ -44,11 +45,9 @@ def linked(text: str, place: str) -> str:
 
     `place` is the name of the notebook itself, which it does not link to.
     """
-    files = {path.name[:2]: path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
-    modules = {m: page for page, (_, *words) in REFERENCE.items() for m in " ".join(words).split()}
 
     def problem(found):
-        name = files.get(f"0{found[2]}", place)
+        name = PROBLEMS.get(found[2], place)
         return found[0] if name == place else f"[{found[0]}]({name})"
 
     parts = APART.split(text)
@@ -56,8 +55,8 @@ def linked(text: str, place: str) -> str:
     for number, part in enumerate(parts):
         if part == "`data/README.md`":
             parts[number] = "[the data card](../data/README.md)"
-        elif (found := re.fullmatch(r"`helpers/(\w+)\.py`", part)) and found[1] in modules:
-            parts[number] = f"[{part}](../helpers/{modules[found[1]]}.md)"
+        elif (found := re.fullmatch(r"`helpers/(\w+)\.py`", part)) and found[1] in PAGE_OF:
+            parts[number] = f"[{part}](../helpers/{PAGE_OF[found[1]]}.md)"
     return "".join(parts)
 
 
@@ -88,7 +87,8 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
             if not text.strip():
                 continue
         else:
-            if explored(cell) and paper:
+            interactive = explored(cell)
+            if interactive and paper:
                 continue
             cell.metadata["mystnb"] = {}
             if drawn := picture(cell):
@@ -97,8 +97,8 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
                 cell.metadata["mystnb"]["image"] = image
                 drawn.data["image/png"] = smaller(drawn.data["image/png"])
             fold(cell, solution, paper)
-            if explored(cell):
-                cell.outputs = [page_output(slider(explored(cell), told[explored(cell)]))]
+            if interactive:
+                cell.outputs = [page_output(slider(interactive, told[interactive]))]
             else:
                 cell.outputs = [checks(output) for output in cell.outputs]
             before = cell

@@ -13,6 +13,12 @@ from notebook_page import REFERENCE, ROOT, explored, shown, visible
 from PIL import Image
 
 GITHUB = re.compile(r"(?:https://(?:[^@/]+@)?|(?:ssh://)?git@)github\.com[/:](.+?)(?:\.git)?/?$")
+TITLES = {
+    "math": "The math",
+    "experiment": "Problem 5's experiment",
+    "data": "The data",
+    "figures": "Figures and checks",
+}
 HERE = Path(__file__).resolve().parent
 
 
@@ -71,8 +77,8 @@ def write(build: Path, folder: Path, paper: bool = False) -> None:
     copy_text(f"# Run it yourself\n\n{rest}", folder / "README.md")
     copy(ROOT / "docs/saddle.png", folder / "docs/saddle.png")
     copy(ROOT / "LICENSE", folder / "LICENSE")
-    for name, (title, *words) in REFERENCE.items():
-        copy_text(reference(title, " ".join(words).split()), folder / f"helpers/{name}.md")
+    for name, modules in REFERENCE.items():
+        copy_text(reference(TITLES[name], modules), folder / f"helpers/{name}.md")
     copy_text(landing(opening, table, story), folder / "index.md")
 
 
