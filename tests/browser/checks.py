@@ -136,7 +136,10 @@ def moved(page, press, number: int = 0) -> list[str]:
     value = frames.locator("output").nth(number)
     before = picture.get_attribute("src"), value.inner_text()
     press(slider)
-    page.wait_for_timeout(150)
+    for _ in range(20):  # a machine with much to do takes its time
+        if picture.get_attribute("src") != before[0]:
+            break
+        page.wait_for_timeout(100)
     page.evaluate(SETTLED)
     after = picture.get_attribute("src"), value.inner_text()
     found = [] if before[0] != after[0] else ["the slider moves, and the picture stays"]
