@@ -3,6 +3,8 @@
 import logging
 import re
 from base64 import b64encode
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from io import BytesIO
 
@@ -64,9 +66,31 @@ def figure(draw):
             "text/plain": "a figure",
             MIME: described(drawing),
         }
-        display(data, metadata={"image/png": {"alt": alt, "width": width}}, raw=True)
+        about = {"image/png": {"alt": alt, "width": width}}
+        if (figures := _caught.get()) is None:
+            display(data, metadata=about, raw=True)
+        else:
+            figures.append((data, about))
 
     return show
+
+
+_caught = ContextVar("caught", default=None)
+
+
+@contextmanager
+def caught():
+    """A list that takes each figure shown inside as (data, metadata), of this thread only.
+
+    JupyterLab calls the callbacks of several sliders at once, each in a thread of its own.
+    IPython's `capture_output` would take what others show, and leave one without an answer.
+    """
+    figures = []
+    token = _caught.set(figures)
+    try:
+        yield figures
+    finally:
+        _caught.reset(token)
 
 
 def axes(width=8.0, height=4.5, columns=1, rows=1, **labels):

@@ -5,11 +5,13 @@ import os
 from base64 import b64decode
 from html import escape
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from IPython.display import display
-from IPython.utils.capture import capture_output
 from ipywidgets import HTML, Layout, VBox
+
+from helpers.house_style import caught
 
 FRAMES = "COURSE_FRAMES"  # a folder, for whoever makes the site: the variable that names it
 
@@ -21,24 +23,25 @@ def explore(draw, frames=(), **controls):
     its arguments. Where the environment says in which folder, the figure is left there at several
     places of each control that `frames` names, the others at the values they begin with.
     """
-    picture = HTML()
-    for name, control in controls.items():
-        control.description = control.description or name
-        control.continuous_update = False
-        control.style.description_width, control.layout = "7em", Layout(width="30em")
-        control.observe(lambda change: move(), "value")
+    picture, one_at_a_time = HTML(), Lock()
 
     def show():
         data, about = drawn(draw, {name: control.value for name, control in controls.items()})
         source = f'src="data:image/png;base64,{data}"'
         picture.value = f'<img {source} width="{about["width"]}" alt="{escape(about["alt"])}">'
 
-    def move():
-        try:
-            show()
-        except Exception as error:  # of a callback, Jupyter shows none
-            picture.value = f"<pre>{escape(f'{type(error).__name__}: {error}')}</pre>"
+    def move(change):
+        with one_at_a_time:  # the last one draws what all of them say
+            try:
+                show()
+            except Exception as error:  # of a callback, Jupyter shows none
+                picture.value = f"<pre>{escape(f'{type(error).__name__}: {error}')}</pre>"
 
+    for name, control in controls.items():
+        control.description = control.description or name
+        control.continuous_update = False
+        control.style.description_width, control.layout = "7em", Layout(width="30em")
+        control.observe(move, "value")
     show()
     display(VBox([*controls.values(), picture]))
     if os.environ.get(FRAMES) and frames:
@@ -47,10 +50,10 @@ def explore(draw, frames=(), **controls):
 
 def drawn(draw, values):
     """(the PNG that `draw` shows for `values` in base64, its {width, alt})."""
-    with capture_output() as captured:
+    with caught() as figures:
         draw(**values)
-    [shown] = captured.outputs
-    return shown.data["image/png"], shown.metadata["image/png"]
+    [(data, about)] = figures
+    return data["image/png"], about["image/png"]
 
 
 def leave(draw, controls, frames, folder):

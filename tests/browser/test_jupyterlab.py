@@ -190,20 +190,58 @@ def asked_header(lab):
     return {"Cookie": "; ".join(pairs), "X-XSRFToken": found}
 
 
-def test_a_planted_fault_is_found(browser, lab):
-    """A cell that raises, and a slider whose figure never changes."""
-    imports = "from ipywidgets import FloatSlider\n\nfrom helpers import plots\n"
-    imports += "from helpers.interactive import explore"
-    draw = "def draw(height):\n    plots.curves({'a': ([0, 1], [0, 1])}, 'x', 'y', alt='A line.')"
-    sources = [imports, "1 / 0", draw, "explore(draw, height=FloatSlider(1));"]
+def written(name, *sources):
+    """The path of a notebook of these code cells under a heading; the second one may raise."""
     cells = [nbformat.v4.new_markdown_cell("# Planted")]
     cells += [nbformat.v4.new_code_cell(text, metadata={"tags": []}) for text in sources]
     cells[2].metadata["tags"] = ["raises-exception"]  # so that the rest runs
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nb = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec})
-    path = ROOT / PLACE / "notebooks" / "planted.ipynb"
-    nbformat.write(nb, path)
+    path = ROOT / PLACE / "notebooks" / name
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
+    return path
+
+
+IMPORTS = """import time
+
+from ipywidgets import FloatSlider
+
+from helpers import plots
+from helpers.interactive import explore"""
+
+
+def test_what_all_sliders_say_is_drawn_however_fast_they_move(browser, lab):
+    """JupyterLab hears them in threads of their own, and a move comes while another one draws."""
+    draw = """def draw(a, b):
+    plots.curves({'a': ([0, 1], [a, b])}, 'x', 'y', alt=f'At {a:.2f} and {b:.2f}.')
+    time.sleep(0.1)"""
+    last = "explore(draw, a=FloatSlider(1), b=FloatSlider(1));"
     page = browser.new_page(viewport={"width": 1400, "height": 900})
-    assert run_all(page, lab, path) == [f"{cells[2].id}: division by zero"]
+    assert run_all(page, lab, written("fast.ipynb", IMPORTS, draw, last)) == []
+    sliders = page.locator(".jp-OutputArea .widget-slider")
+    for _ in range(3):
+        for number in range(2):
+            sliders.nth(number).locator(".noUi-handle").focus()
+            for _ in range(4):
+                page.keyboard.press("ArrowRight")
+                page.wait_for_timeout(30)
+    picture = page.locator(".jp-OutputArea .widget-vbox img").first
+    for _ in range(100):
+        values = [slider.locator(".widget-readout").inner_text() for slider in sliders.all()]
+        if picture.get_attribute("alt") == "At {} and {}.".format(*values):
+            break
+        page.wait_for_timeout(100)
+    assert picture.get_attribute("alt") == "At {} and {}.".format(*values)
+    assert float(values[0]) > 1 < float(values[1])
+    page.close()
+
+
+def test_a_planted_fault_is_found(browser, lab):
+    """A cell that raises, and a slider whose figure never changes."""
+    draw = "def draw(height):\n    plots.curves({'a': ([0, 1], [0, 1])}, 'x', 'y', alt='A line.')"
+    last = "explore(draw, height=FloatSlider(1));"
+    path = written("planted.ipynb", IMPORTS, "1 / 0", draw, last)
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    [found] = run_all(page, lab, path)
+    assert found.endswith(": division by zero")
     assert slid(page) == ["the figure stays as it is"]
     page.close()
