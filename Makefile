@@ -23,7 +23,7 @@ help: ## Show every target with one line
 
 RUN = $(PY) -m runner.run --only '$(ONLY)' --data '$(DATA)' --unlabelled '$(TEST)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
 # What the site shows instead of sliders is left there by the notebooks: helpers/interactive.py.
-REFERENCE = $(RUN) --env 'COURSE_FRAMES=$(CURDIR)/build/frames'
+REFERENCE = $(RUN) $(if $(PARAMS)$(DATA)$(TEST),,--env 'COURSE_FRAMES=$(CURDIR)/build/frames')
 # What is typed beside a sweep's options, such as seed=0:20, is its grid.
 empty :=
 space := $(empty) $(empty)
@@ -99,7 +99,7 @@ clean: ## Delete .venv and build
 	@if cmp -s requirements.lock $@; then touch $@; else $(MAKE) --no-print-directory rebuild; fi
 
 # Only the site, the PDF and the tests of both need these.
-$(SITE): requirements-site.lock | $(READY)
+$(SITE): requirements-site.lock $(READY)
 	@echo 'Installing what the site needs, once: 80 MB to download, 280 MB on the disk.'
 	@$(PIP) --no-deps --requirement $< && cp $< $@
 

@@ -40,7 +40,11 @@ def landscape(cost, path, first, point, directions, xlim, ylim, title="", name="
     axis.plot(*path.T, "k--", linewidth=1.5)
     axis.plot(*path[first:].T, "o", color="white", markeredgecolor="black", label="later steps")
     axis.plot(*path[: first + 1].T, "ko-", linewidth=2.5, label=f"start and first {first} steps")
+    labelled, room = [], np.array([np.ptp(xlim), np.ptp(ylim)]) * (0.055, 0.04)
     for n, here in enumerate(path[: first + 1]):
+        if any((np.abs(here - other) < room).all() for other in labelled):
+            continue  # one number over another can be read by nobody
+        labelled.append(here)
         text = f"start\nC = {cost(*here):.3g}" if n == 0 else f"{cost(*here):.3g}"
         offset = (8, 8) if n == 0 else (-6, -20)
         _written(axis, text, here, offset)
@@ -143,7 +147,9 @@ def squares_and_images(mapping, jacobian, centres, side):
         factor = abs(np.linalg.det(jacobian(centre)))
         left.text(*centre, f"{n + 1}", ha="center", va="center")
         text = f"{n + 1}: × {factor:.3g}"
-        right.annotate(text, mapping(centre), xytext=(22, 8), textcoords="offset points")
+        box = {"facecolor": "white", "edgecolor": colour, "pad": 2}  # an image of another is near
+        where = {"xytext": (22, 8), "textcoords": "offset points", "bbox": box}
+        right.annotate(text, mapping(centre), **where)
     left.margins(y=0.25)
     right.margins(x=1.2)
     return drawing

@@ -56,7 +56,7 @@ class Net(ClassifierMixin, BaseEstimator):
         return np.argmax(self.predict_proba(X), axis=1)
 
     def gradient(self, X, y):
-        """∂(mean cross-entropy)/∂`theta_`, of X (n, d) and y (n,), by backpropagation."""
+        """The mean cross-entropy's gradient in `theta_`, by backpropagation: X (n, d), y (n,)."""
         return self._backward(np.asarray(X, np.float32), np.asarray(y, np.float32)).copy()
 
     def _train(self, X, y):

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def copy(notebooks: Path, copies: Path) -> list[str]:
         mark = hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
         if not os.path.lexists(own):
             nb.metadata[MARK] = mark
+            if "language_info" in nb.metadata:  # else to open it is to change it
+                nb.metadata.language_info["version"] = platform.python_version()
             notebook.write(nbformat.writes(nb) + "\n", own)
         elif notebook.read(own).metadata.get(MARK, mark) != mark:
             older.append(
@@ -108,6 +111,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not copies.is_relative_to(root):
             raise UsageError(f"{options.copies} is not inside {root}, which JupyterLab shows.")
+        if copies in (root, options.notebooks.resolve()):
+            raise UsageError(f"{options.copies} is the course's own; copies want a folder apart.")
+        if any(part.startswith(".") for part in copies.relative_to(root).parts):
+            raise UsageError(f"{options.copies} is hidden, and JupyterLab shows no such folder.")
         for line in copy(options.notebooks, options.copies):
             print(line)
         environment = variables(root, copies / STATE)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import platform
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -55,7 +57,8 @@ def test_a_newer_notebook_is_named_and_the_copy_stays(folder, started, capsys):
     assert lab.main([]) == 0
     assert own.read_bytes() == before
     said = capsys.readouterr().out
-    assert "my-notebooks/01-one.ipynb is yours, and older than notebooks/01-one.ipynb." in said
+    paths = Path("my-notebooks/01-one.ipynb"), Path("notebooks/01-one.ipynb")
+    assert "{} is yours, and older than {}.".format(*paths) in said
     own.rename(own.with_name("01-mine.ipynb"))
     assert lab.main([]) == 0
     assert nbformat.read(own, as_version=4).cells[0].source == "print(2)"
@@ -104,7 +107,21 @@ def test_a_link_that_leads_nowhere_now_is_not_written_over(folder, started):
     assert own.is_symlink()
 
 
-@pytest.mark.parametrize("case", ["no notebooks", "a file", "outside", "no notebook"])
+def test_to_open_a_copy_is_not_to_change_it(folder, started):
+    """JupyterLab writes the version of the kernel's Python into a notebook that lacks it."""
+    source = add(folder, "01-one", "print(1)")
+    nb = nbformat.read(source, as_version=4)
+    nb.metadata.language_info = {"name": "python"}
+    nbformat.write(nb, source)
+    lab.main([])
+    copy = nbformat.read(folder / "my-notebooks" / "01-one.ipynb", as_version=4)
+    assert copy.metadata.language_info == {"name": "python", "version": platform.python_version()}
+
+
+CASES = ["no notebooks", "a file", "outside", "no notebook", "notebooks", ".", ".mine"]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_what_cannot_be_is_said_in_a_sentence(folder, started, capsys, case, tmp_path_factory):
     arguments = []
     if case != "no notebooks":
@@ -114,6 +131,8 @@ def test_what_cannot_be_is_said_in_a_sentence(folder, started, capsys, case, tmp
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     if case == "outside":
         arguments = ["--copies", str(elsewhere)]
+    if case in CASES[4:]:
+        arguments = ["--copies", case]
     if case == "no notebook":
         (folder / "notebooks" / "01-one.ipynb").write_text("{}")
     assert lab.main(arguments) == 2
@@ -122,3 +141,4 @@ def test_what_cannot_be_is_said_in_a_sentence(folder, started, capsys, case, tmp
     assert "\n" not in said
     assert started == []
     assert list(elsewhere.iterdir()) == []
+    assert not list(folder.rglob(".lab"))

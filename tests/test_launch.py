@@ -46,5 +46,6 @@ def test_binders_last_step_puts_the_settings_where_jupyter_looks(tmp_path):
     assert script.stat().st_mode & stat.S_IXUSR
     place = os.environ | {"NB_PYTHON_PREFIX": str(tmp_path)}
     subprocess.run([str(script)], cwd=ROOT, env=place, check=True)
-    settings = tmp_path / "etc" / "jupyter" / "labconfig" / "page_config.json"
-    assert settings.read_bytes() == (ROOT / ".jupyter/labconfig/page_config.json").read_bytes()
+    for name in ("page_config.json", "default_setting_overrides.json"):
+        settings = tmp_path / "etc" / "jupyter" / "labconfig" / name
+        assert settings.read_bytes() == (ROOT / ".jupyter/labconfig" / name).read_bytes()

@@ -120,12 +120,14 @@ def test_each_exercise_has_a_solution_that_is_checked_and_folded(path):
     at = next(n for n, cell in enumerate(cells) if cell.source.startswith("## Solutions"))
     solutions, folded = {}, [cells[at]]
     for cell in cells[at + 1 :]:
-        if found := re.match(r"### Solution to exercise (\d+)\n", cell.source):
+        if found := re.fullmatch(r"### Solution to exercise (\d+)", cell.source):
             code = solutions.setdefault(found[1], [])
             folded.append(cell)
         elif cell.cell_type == "code":
             code.append(cell)
     assert [*solutions] == exercises
+    # JupyterLab unfolds what the last cell is in, when all are run.
+    assert cells[-1].source.startswith("## What comes next\n")
     assert all(cell.metadata.get("jp-MarkdownHeadingCollapsed") for cell in folded)
     for number, code in solutions.items():
         assert all("hide-cell" in cell.metadata.get("tags", []) for cell in code)

@@ -1,6 +1,7 @@
 """How a notebook becomes a page of the site; tests/browser looks at the pages themselves."""
 
 import json
+import os
 import subprocess
 import sys
 from copy import deepcopy
@@ -222,7 +223,7 @@ def test_without_a_browser_one_sentence_says_how_to_get_one(monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"install one .*apt-get install chromium"):
         chromium.executable()
     script = Path(chromium.__file__)
-    environment = {"PATH": "", "CHROMIUM": "/nowhere/chromium"}
+    environment = os.environ | {"PATH": "", "CHROMIUM": "/nowhere/chromium"}
     said = subprocess.run(
         [sys.executable, str(script)], env=environment, capture_output=True, text=True
     )

@@ -32,7 +32,7 @@ def test_a_kernel_gets_the_made_environment_and_no_other(folder, monkeypatch):
     monkeypatch.setenv("MARK", "of this shell")
     before = dict(os.environ)
     add(folder, "01-shows", f"# NBVAL_IGNORE_OUTPUT\n{SHOW}")
-    assert main(folder, "--env", "OWN=mine", "LANG=") == 0
+    assert main(folder, "--env", "OWN=mine", "--env", "LANG=") == 0
     (printed,) = texts(folder / "notebooks" / "01-shows.ipynb")
     seen = dict(line.split("=", 1) for line in printed.splitlines())
     wanted = kernel_environment.made(

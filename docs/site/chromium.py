@@ -35,6 +35,13 @@ def executable() -> str:
     raise FileNotFoundError(f"{named} is no browser to start: {NONE}" if named else NONE)
 
 
+def failure() -> type[Exception]:
+    """What playwright raises, where a browser does not start or do what it is asked."""
+    from playwright.sync_api import Error
+
+    return Error
+
+
 @contextlib.contextmanager
 def browser() -> Iterator:
     """A Chromium without a window (playwright's Browser), of which nothing is left behind."""
@@ -42,8 +49,6 @@ def browser() -> Iterator:
 
     arguments = ["--disable-gpu", "--disable-background-networking", "--disable-sync"]
     arguments += ["--no-first-run", "--disable-component-update", "--disable-quic"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        arguments.append("--no-sandbox")  # as root, Chromium has none
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=executable(), args=arguments)
         try:

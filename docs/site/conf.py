@@ -18,8 +18,6 @@ language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
-nb_code_prompt_show = "Show the code"
-nb_code_prompt_hide = "Hide the code"
 nb_render_markdown_format = "myst"
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_dmath_double_inline = True
@@ -77,7 +75,7 @@ def fold_solutions(app, doctree):
     for section in doctree.findall(nodes.section):
         title = section.next_node(nodes.title)
         if not PAPER and re.match("Solution to exercise", title.astext()):
-            opening = '<details class="solution"><summary>Show the solution</summary>'
+            opening = '<details class="solution"><summary>The solution</summary>'
             section.insert(1, nodes.raw("", opening, format="html"))
             section.append(nodes.raw("", "</details>", format="html"))
 

@@ -66,21 +66,22 @@ def laid_out(page, address: str) -> None:
 
 
 def printed(folder: Path, target: Path) -> int:
-    """Print the document in `folder` to a PDF; the number of its pages."""
+    """Print the document in `folder` to a PDF, whole or not at all; the number of its pages."""
     from pypdf import PdfReader
 
     with chromium.browser() as browser, chromium.served(folder) as address:
-        page = browser.new_page()
+        page, part = browser.new_page(), target.with_suffix(".part")
         laid_out(page, f"{address}index.html")
         for _ in range(2):  # the first time tells on which pages the parts begin
-            page.pdf(path=target, **PAPER)
-            reader = PdfReader(target)
+            page.pdf(path=part, **PAPER)
+            reader = PdfReader(part)
             places = reader.named_destinations.items()
             numbers = {
                 name.lstrip("/"): reader.get_destination_page_number(place) + 1
                 for name, place in places
             }
             page.evaluate(NUMBERS, numbers)
+    part.replace(target)
     return len(reader.pages)
 
 
@@ -95,7 +96,12 @@ def main(build: Path) -> int:
         return 2
     status = make_site.sphinx(source, folder, "singlehtml", "-t", "paper")
     if status == 0:
-        count = printed(folder, target)
+        try:
+            count = printed(folder, target)
+        except chromium.failure() as error:
+            said = error.message.partition("\n")[0]
+            print(f"{chromium.executable()} does not print: {said}", file=sys.stderr)
+            return 2
         print(f"{target}: {count} pages, {target.stat().st_size / 1e6:.1f} MB")
     return status
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from notebook_page import REFERENCE, ROOT, explored, shown, visible
+from notebook_page import REFERENCE, ROOT, explored, picture, shown, visible
 from PIL import Image
 
 GITHUB = re.compile(r"(?:https://(?:[^@/]+@)?|(?:ssh://)?git@)github\.com[/:](.+?)(?:\.git)?/?$")
@@ -40,6 +40,10 @@ def executed(build: Path) -> dict[str, NotebookNode]:
             raise Missing(f"{artefact} is of other cells or parameters than now: make run-all")
         for cell, after in zip(cells, done, strict=True):
             cell.outputs, cell.execution_count = after.outputs, after.execution_count
+            drawn = picture(cell)
+            if drawn and not drawn.metadata.get("image/png", {}).get("alt"):
+                raise Missing(f"{path}: the figure of cell {cell.id!r} has no alt text")
+        nb.cells = [cell for cell in nb.cells if cell.cell_type != "raw"]  # for other converters
         found[path.name] = nb
     return found
 
@@ -50,7 +54,7 @@ def read(path: Path, understand):
         return understand(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Missing(f"{path} is not there: execute the notebooks first, make run-all") from None
-    except (OSError, ValueError) as error:
+    except Exception as error:  # half a file, or of another kind: each reader has its own
         said = str(error).partition("\n")[0]
         raise Missing(f"{path} cannot be read ({said}): make run-all FORCE=1") from None
 
@@ -58,14 +62,14 @@ def read(path: Path, understand):
 def write(build: Path, folder: Path, paper: bool = False) -> None:
     """Write all sources into `folder`, anew. On `paper` nothing is folded, and nothing moves."""
     found = executed(build)
-    told = {name: frames(build, nb) for name, nb in found.items()}
+    told = {name: {} if paper else frames(build, name, nb) for name, nb in found.items()}
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("notebooks", "downloads"):
         (folder / part).mkdir(parents=True)
     for name, nb in found.items():
         nbformat.write(nb, folder / "downloads" / name)
         nbformat.write(shown(nb, told[name], paper, name), folder / "notebooks" / name)
-        for each in [] if paper else told[name]:
+        for each in told[name]:
             webp(build / "frames" / each, told[name][each], folder / "frames" / each)
     copy(ROOT / "data/README.md", folder / "data/README.md")
     for page in docs():
@@ -174,7 +178,12 @@ def reference(title: str, modules: list[str]) -> str:
     return "\n".join(parts)
 
 
-def frames(build: Path, nb: NotebookNode) -> dict[str, dict]:
+def frames(build: Path, notebook: str, nb: NotebookNode) -> dict[str, dict]:
     """{what an interactive cell draws with: what its frames show}; raises Missing without them."""
-    names = filter(None, map(explored, nb.cells))
-    return {name: read(build / "frames" / name / "frames.json", json.loads) for name in names}
+    found = {}
+    for cell in nb.cells:
+        if name := explored(cell):
+            if "frames=" not in cell.source:
+                raise Missing(f"{notebook}: cell {cell.id!r} wants frames=[…] for the site to show")
+            found[name] = read(build / "frames" / name / "frames.json", json.loads)
+    return found

@@ -22,6 +22,9 @@ CUT = """([width, height]) => {
       found.push(`wider than the page: ${what}`);
     if (getComputedStyle(whole).breakInside !== "avoid") found.push(`may be cut: ${what}`);
   }
+  for (const each of document.querySelectorAll("table, p, li"))
+    if (each.getBoundingClientRect().right > width + 1)
+      found.push(`wider than the page: ${each.tagName} ${each.textContent.trim().slice(0, 60)}`);
   return found;
 }"""
 
@@ -64,6 +67,14 @@ def test_a_planted_cell_that_is_cut_is_found(page, style, said):
     page.evaluate("document.querySelector('div.cell').style = ''")
     assert found
     assert all(line.startswith(said) for line in found[:1])
+
+
+def test_a_planted_table_that_is_too_wide_is_found(page):
+    plant = "(width) => { document.querySelector('.document table').style.minWidth = width; }"
+    page.evaluate(plant, "900px")
+    found = page.evaluate(CUT, [WIDTH, HEIGHT])
+    page.evaluate(plant, "")
+    assert any(line.startswith("wider than the page: TABLE") for line in found)
 
 
 def test_the_contents_say_on_which_page_each_part_begins(page, printed):

@@ -10,7 +10,7 @@ function move(frames, chosen, place) {
   const picture = frames.querySelector("img");
   const name = frames.querySelector(`label[for="${chosen.id}"]`).textContent;
   picture.src = `${frames.dataset.folder}/${JSON.parse(chosen.dataset.files)[place]}`;
-  picture.alt = `With ${name} = ${JSON.parse(chosen.dataset.values)[place]}. ${picture.dataset.alt}`;
+  picture.alt = `With ${name} = ${JSON.parse(chosen.dataset.values)[place]}. At the start: ${picture.dataset.alt}`;
 }
 
 document.addEventListener("DOMContentLoaded", () => {
