@@ -157,23 +157,27 @@ def test_sliders_stand_for_an_interactive_cell():
     assert 'alt="A &quot;figure&quot;."' in text
     assert shown.source.startswith("explore(")
     assert page(cell, told={"draw_it": TOLD}, paper=True) == []
+    assert page(new_markdown_cell("## What comes next\n\nMore."), paper=True) == []
 
 
 def test_what_is_missing_is_said_with_what_to_type(tmp_path):
     with pytest.raises(pages.Missing, match=r"01-true-false.ipynb is not there.*make run-all"):
         pages.executed(tmp_path)
-    nb = new_notebook(cells=[new_code_cell("explore(\n    draw_it)")])
+    nb = new_notebook(cells=[new_code_cell("explore(\n    draw_it, frames=['c'])")])
     with pytest.raises(pages.Missing, match=r"frames.json is not there.*make run-all"):
-        pages.frames(tmp_path, nb)
+        pages.frames(tmp_path, "03.ipynb", nb)
     folder = tmp_path / "frames" / "draw_it"
     folder.mkdir(parents=True)
     (folder / "frames.json").write_text('{"half')
     with pytest.raises(pages.Missing, match=r"frames.json cannot be read .*make run-all FORCE=1"):
-        pages.frames(tmp_path, nb)
+        pages.frames(tmp_path, "03.ipynb", nb)
     (folder / "frames.json").write_text(json.dumps(TOLD))
-    assert pages.frames(tmp_path, nb) == {"draw_it": TOLD}
+    assert pages.frames(tmp_path, "03.ipynb", nb) == {"draw_it": TOLD}
     with pytest.raises(pages.Missing, match=r"0-0.png is not there: make run-all FORCE=1"):
         pages.webp(folder, TOLD, tmp_path / "made")
+    nb.cells[0] |= {"source": "explore(draw_it)", "id": "sliders"}
+    with pytest.raises(pages.Missing, match=r"^03.ipynb: cell 'sliders' wants frames=\[…\]"):
+        pages.frames(tmp_path, "03.ipynb", nb)
 
 
 def test_other_cells_or_parameters_are_no_pages(tmp_path):
@@ -193,8 +197,23 @@ def test_other_cells_or_parameters_are_no_pages(tmp_path):
     nbformat.write(nb, changed)
     with pytest.raises(pages.Missing, match="of other cells or parameters than now: make run-all"):
         pages.executed(tmp_path)
-    changed.write_text('{"cells": [')
-    with pytest.raises(pages.Missing, match=r"cannot be read .*make run-all FORCE=1"):
+    for half in ('{"cells": [', "{}", "[]", "null"):
+        changed.write_text(half)
+        with pytest.raises(pages.Missing, match=r"cannot be read .*make run-all FORCE=1"):
+            pages.executed(tmp_path)
+
+
+def test_a_figure_that_nobody_hears_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    plain = new_code_cell("plt.show()", id="plain", outputs=[figure()])
+    nb = new_notebook(cells=[nbformat.v4.new_raw_cell("for another converter"), plain])
+    for folder in (tmp_path, tmp_path / "notebooks"):
+        nbformat.write(nb, folder / "06.ipynb")
+    assert [cell.id for cell in pages.executed(tmp_path)["06.ipynb"].cells] == ["plain"]
+    plain.outputs[0].metadata = {}
+    nbformat.write(nb, tmp_path / "06.ipynb")
+    with pytest.raises(pages.Missing, match=r"06.ipynb: the figure of cell 'plain' has no alt"):
         pages.executed(tmp_path)
 
 

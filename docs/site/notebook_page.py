@@ -72,6 +72,8 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
     for number, cell in enumerate(nb.cells):
         if cell.cell_type == "markdown":
             text = visible(cell.source)
+            if paper and text.startswith("## What comes next"):
+                continue
             solution = solution or text.startswith("## Solutions")
             if text.startswith("# "):
                 act = number > 0
