@@ -22,7 +22,6 @@ FRONT = """() => {
     `<nav class="contents"><div class="title">Contents</div></nav>`;
   front.querySelector(".title").textContent = text(title);
   document.querySelectorAll(".toctree-wrapper :is(h2, h3, h4)").forEach((heading, number) => {
-    heading.classList.toggle("solutions", text(heading) === "Solutions");
     heading.id = `part-${number}`; // a section's own may occur in every problem
     const above = heading.closest("section").parentElement.querySelector("h3");
     if (heading.tagName === "H4" && !/^Act /.test(above ? text(above) : "")) return;

@@ -92,21 +92,25 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
             interactive = explored(cell)
             if interactive and paper:
                 continue
-            cell.metadata["mystnb"] = {}
-            if drawn := picture(cell):
-                about = drawn.metadata["image/png"]
-                image = {"alt": about["alt"], "width": f"{about['width']}px"}
-                cell.metadata["mystnb"]["image"] = image
-                drawn.data["image/png"] = smaller(drawn.data["image/png"])
-            fold(cell, solution, paper)
+            run(cell, solution, paper)
             if interactive:
                 cell.outputs = [page_output(slider(interactive, told[interactive]))]
-            else:
-                cell.outputs = [checks(output) for output in cell.outputs]
             before = cell
         kept.append(cell)
     nb.cells = kept
     return nb
+
+
+def run(cell: NotebookNode, solution: bool, paper: bool) -> None:
+    """Fold a code cell, and show its figure and checks as such."""
+    cell.metadata["mystnb"] = {}
+    if drawn := picture(cell):
+        about = drawn.metadata["image/png"]
+        image = {"alt": about["alt"], "width": f"{about['width']}px"}
+        cell.metadata["mystnb"]["image"] = image
+        drawn.data["image/png"] = smaller(drawn.data["image/png"])
+    fold(cell, solution, paper)
+    cell.outputs = [checks(output) for output in cell.outputs]
 
 
 def picture(cell: NotebookNode) -> NotebookNode | None:

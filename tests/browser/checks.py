@@ -62,16 +62,7 @@ def faults(browser, site: str, path: str, scheme: str, pictures: Path | None = N
         page.evaluate(SETTLED)
         if page.locator("html").get_attribute("data-theme") != scheme:
             found.append(f"it is not {scheme}")
-        for image in page.evaluate(IMAGES):
-            if not image["whole"]:
-                found.append(f"the image {image['src']} cannot be seen")
-            alt = (image["alt"] or "").strip()
-            if not alt or alt.endswith((".png", ".webp")):  # the latter is a file's name
-                found.append(f"the image {image['src']} has no alt text")
-        if page.locator(
-            ".math:not(:has(mjx-container)), mjx-merror, mjx-container [style*='red']"
-        ).count():
-            found.append("a formula cannot be read")
+        found += _unseen(page)
         name = path.replace("/", "-").removesuffix(".html")
         if pictures:
             page.screenshot(path=pictures / f"{name}-{scheme}.png")
@@ -83,15 +74,34 @@ def faults(browser, site: str, path: str, scheme: str, pictures: Path | None = N
             page.wait_for_timeout(400)  # until the menus have slid away
             page.screenshot(path=pictures / f"{name}-{scheme}-phone.png")
         page.set_viewport_size({"width": 1280, "height": 900})
-        page.evaluate(ONE_OF_A_KIND)
-        page.evaluate(AXE + "; 0")
-        options = {"resultTypes": ["violations"], "preload": False}
-        for each in page.evaluate("(options) => axe.run(options)", options)["violations"]:
-            if each["impact"] in ("serious", "critical"):
-                where = "; ".join(str(node["target"][0]) for node in each["nodes"][:3])
-                found.append(f"{each['id']} ({each['impact']}) at {where}")
+        found += _not_accessible(page)
     finally:
         context.close()
+    return found
+
+
+def _unseen(page) -> list[str]:
+    found = []
+    for image in page.evaluate(IMAGES):
+        if not image["whole"]:
+            found.append(f"the image {image['src']} cannot be seen")
+        alt = (image["alt"] or "").strip()
+        if not alt or alt.endswith((".png", ".webp")):  # the latter is a file's name
+            found.append(f"the image {image['src']} has no alt text")
+    wrong = ".math:not(:has(mjx-container)), mjx-merror, mjx-container [style*='red']"
+    return found + ["a formula cannot be read"] * bool(page.locator(wrong).count())
+
+
+def _not_accessible(page) -> list[str]:
+    """What axe finds that is serious or critical."""
+    page.evaluate(ONE_OF_A_KIND)
+    page.evaluate(AXE + "; 0")
+    options = {"resultTypes": ["violations"], "preload": False}
+    found = []
+    for each in page.evaluate("(options) => axe.run(options)", options)["violations"]:
+        if each["impact"] in ("serious", "critical"):
+            where = "; ".join(str(node["target"][0]) for node in each["nodes"][:3])
+            found.append(f"{each['id']} ({each['impact']}) at {where}")
     return found
 
 
