@@ -29,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--keep", action="store_true", help="leave the committed notebooks as is")
     result.add_argument("--differences", action="store_true", help="show what is replaced")
     result.add_argument("--sweep", nargs="*", metavar="name=0:20", help="or name=0.1,0.2: a grid")
-    result.add_argument("--env", nargs="*", action="extend", default=[], metavar="NAME=text")
+    own = {"metavar": "NAME=text", "help": "for kernels"}
+    result.add_argument("--env", nargs="*", action="extend", default=[], **own)
     result.add_argument("--cell-limit", type=_limit(float), default=Limits.cell, help="seconds")
     result.add_argument("--whole-limit", type=_limit(float), default=Limits.whole, help="seconds")
     result.add_argument("--memory-limit", type=_limit(int), default=Limits.memory, help="MB")

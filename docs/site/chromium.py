@@ -35,13 +35,6 @@ def executable() -> str:
     raise FileNotFoundError(f"{named} is no browser to start: {NONE}" if named else NONE)
 
 
-def failure() -> type[Exception]:
-    """What playwright raises, where a browser does not start or do what it is asked."""
-    from playwright.sync_api import Error
-
-    return Error
-
-
 @contextlib.contextmanager
 def browser() -> Iterator:
     """A Chromium without a window (playwright's Browser), of which nothing is left behind."""

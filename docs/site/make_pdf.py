@@ -86,6 +86,8 @@ def printed(folder: Path, target: Path) -> int:
 
 def main(build: Path) -> int:
     """Make build/homework.pdf; the exit status."""
+    from playwright.sync_api import Error
+
     source, folder, target = build / ".paper", build / "paper", build / "homework.pdf"
     try:
         chromium.executable()
@@ -97,7 +99,7 @@ def main(build: Path) -> int:
     if status == 0:
         try:
             count = printed(folder, target)
-        except chromium.failure() as error:
+        except Error as error:
             said = error.message.partition("\n")[0]
             print(f"{chromium.executable()} does not print: {said}", file=sys.stderr)
             return 2

@@ -49,13 +49,8 @@ def lab(home):
 
 
 def status():
-    """What git says of the notebooks: the rest may change while somebody works on it."""
     return subprocess.run(
-        ["git", "status", "--porcelain", "notebooks"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
+        ["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
 
 
@@ -202,16 +197,19 @@ def deleted(lab, path):
 
 
 def written(name, *sources):
-    """The path of a notebook of these code cells under a heading; the second one may raise."""
+    """The path of a notebook of these code cells, "cell-0" and so on, under a heading."""
     cells = [nbformat.v4.new_markdown_cell("# Planted")]
-    cells += [nbformat.v4.new_code_cell(text, metadata={"tags": []}) for text in sources]
-    cells[2].metadata["tags"] = ["raises-exception"]  # so that the rest runs
+    for number, text in enumerate(sources):
+        tags = ["raises-exception"] if text == RAISES else []  # so that the rest runs
+        cell = nbformat.v4.new_code_cell(text, id=f"cell-{number}", metadata={"tags": tags})
+        cells.append(cell)
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     path = ROOT / PLACE / "notebooks" / name
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
     return path
 
 
+RAISES = "1 / 0"
 IMPORTS = """import time
 
 from ipywidgets import FloatSlider
@@ -265,9 +263,8 @@ def test_a_planted_fault_is_found(browser, lab):
     """A cell that raises, and a slider whose figure never changes."""
     draw = "def draw(height):\n    plots.curves({'a': ([0, 1], [0, 1])}, 'x', 'y', alt='A line.')"
     last = "explore(draw, height=FloatSlider(1));"
-    path = written("planted.ipynb", IMPORTS, "1 / 0", draw, last)
+    path = written("planted.ipynb", IMPORTS, RAISES, draw, last)
     page = browser.new_page(viewport={"width": 1400, "height": 900})
-    [found] = run_all(page, lab, path)
-    assert found.endswith(": division by zero")
+    assert run_all(page, lab, path) == ["cell-1: division by zero"]
     assert slid(page) == ["the figure stays as it is"]
     page.close()
