@@ -15,61 +15,63 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help run-all check accept sweep test portable audit lab site pdf browser format lock environment figure evidence bench clean
+.PHONY: help run-all check accept sweep test test-all portable audit lab frames site pdf browser format lock environment figure evidence bench clean
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
-	@echo 'Options of run-all: ONLY=05  DATA=table.csv  TEST=rows.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  LIMITS="--cell-limit 900"  TORCH_INDEX= (empty: PyTorch with CUDA)'
+	@echo 'Options of run-all: ONLY="03 05"  DATA=table.csv  TEST=rows.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  LIMITS="--cell-limit 900"  TORCH_INDEX= (empty: PyTorch with CUDA)'
 
 RUN = $(PY) -m runner.run --only '$(ONLY)' --data '$(DATA)' --unlabelled '$(TEST)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
-# What the site shows instead of sliders is left there by the notebooks: helpers/interactive.py.
-REFERENCE = $(RUN) $(if $(PARAMS)$(DATA)$(TEST),,--env 'COURSE_FRAMES=$(CURDIR)/build/frames')
-# What is typed beside a sweep's options, such as seed=0:20, is its grid.
-empty :=
-space := $(empty) $(empty)
-GRID = $(filter-out ONLY=% DATA=% TEST=% PARAMS=% SCHEDULER=% WORKERS=% FORCE=% EXPLAIN=% LIMITS=% PYTHON=% TORCH_INDEX=%,$(subst \$(space),_,$(MAKEOVERRIDES)))
 SITE := $(VENV)/requirements-site.lock
 NBVAL := --nbval --nbval-artefacts build
-PAGES := README.md data/README.md docs
 
 run-all: $(READY) ## Execute what has changed with papermill, and regenerate the outputs (FORCE=1: all)
-	@$(REFERENCE)
+	@$(RUN)
 
 check: $(READY) ## Execute what has changed into build/, and compare it with the committed outputs
-	@$(REFERENCE) --keep
-	@$(PY) -m pytest -q $(NBVAL) $(if $(ONLY),$(wildcard notebooks/$(ONLY)*.ipynb),notebooks $(PAGES))
+	@$(RUN) --keep
+	@$(PY) -m pytest -q $(NBVAL) $(or $(wildcard notebooks/$(ONLY)*.ipynb),notebooks)
 
 accept: $(READY) ## Show how the outputs differ from the committed ones, and replace these
-	@$(REFERENCE) --differences
+	@$(RUN) --differences
 
-sweep: $(READY) ## One notebook over a grid of parameters: make sweep ONLY=05 seed=0:20
+sweep: $(READY) ## One notebook over a grid of parameters: make sweep ONLY=05 GRID="seed=0:20"
 	@$(RUN) --sweep $(GRID)
 
-test: $(READY) ## Lint, unit tests, and every committed output against one execution
+test: $(READY) ## Lint, every committed output against one execution, unit tests (3 minutes)
 	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check .
-	@$(REFERENCE) --keep
-	@$(PY) -m pytest $(NBVAL) -n auto --dist loadscope --ignore tests/browser tests notebooks $(PAGES)
+	@$(RUN) --keep
+	@$(PY) -m pytest -n auto --dist worksteal -m 'not slow' --ignore tests/browser $(NBVAL) tests notebooks
+
+test-all: test ## … and the slow ones: faults, sweeps, a cluster, other code paths, a real browser
+	@$(PY) -m pytest -n auto --dist worksteal -m 'slow and not weekly' --ignore tests/browser tests
+	@$(MAKE) --no-print-directory portable SETS="prescott shell"
+	@$(MAKE) --no-print-directory browser
 
 portable: $(READY) ## Execute all under other code paths: what moves, by how much of its tolerance (4 minutes)
-	@$(PY) -m runner.noise_audit $(if $(ONLY),--only '$(ONLY)') $(if $(FORCE),--force) $(if $(SETS),--sets $(SETS))
+	@$(PY) tests/portable.py $(if $(ONLY),--only '$(ONLY)') $(if $(FORCE),--force) $(if $(SETS),--sets $(SETS))
 
 audit: $(READY) ## Change each digit, sign, verdict and letter that a reader sees, and count what is caught
-	@$(REFERENCE) --keep
+	@$(RUN) --keep
 	@$(PY) tests/audit.py
 
 lab: $(READY) ## Open JupyterLab on your copies of the notebooks (LAB="--no-browser --port 9000")
 	@$(PY) -m runner.lab $(LAB)
 
-site: $(SITE) ## The course as static pages, from what run-all left in build/: build/site/index.html
+# Where no kernel is, a slider shows frames: the notebooks with sliders leave them in build/frames.
+frames: $(READY)
+	@$(RUN) --only '03 04 05' --build build/frames --keep --env COURSE_FRAMES=$(CURDIR)/build/frames
+
+site: $(SITE) frames ## The course as static pages, from what run-all left in build/: build/site/index.html
 	@$(PY) docs/site/make_site.py
 
 pdf: $(SITE) ## The five problems as one document, from the same: build/homework.pdf
 	@$(PY) docs/site/make_pdf.py
 
-browser: $(SITE) ## Try JupyterLab, the site and the PDF in a real browser (four minutes)
+browser: $(SITE) ## Try JupyterLab, the site and the PDF in a real browser (ALL=1: all notebooks)
 	@$(PY) docs/site/chromium.py
 	@$(MAKE) --no-print-directory --jobs 2 site pdf
-	@$(PY) -m pytest -q -n 3 --dist worksteal tests/browser
+	@$(PY) -m pytest -q -n 3 --dist worksteal $(if $(ALL),,-m 'not weekly') tests/browser
 
 format: $(READY) ## Format code and notebooks
 	@$(PY) -m ruff check --quiet --fix --exit-zero . && $(PY) -m ruff format --quiet .
@@ -80,23 +82,26 @@ lock: $(READY) ## Rewrite both locks and environment.yml from pyproject.toml (UP
 environment: $(READY) ## Create .venv from requirements.lock, where it is missing or out of date
 
 figure: $(READY) ## Copy notebook 3's contour figure to docs/, for the README
-	@$(PY) -c 'import base64, json, pathlib; cells = json.loads(pathlib.Path("notebooks/03-gradient-descent.ipynb").read_text("utf-8"))["cells"]; [cell] = [c for c in cells if c["id"] == "contour"]; pathlib.Path("docs/saddle.png").write_bytes(base64.b64decode(cell["outputs"][0]["data"]["image/png"]))'
+	@$(PY) docs/site/saddle.py
 
 evidence: $(READY) ## Compute again what problem 5 quotes: learning curve, forty splits (twenty minutes)
-	@$(PY) -m runner.kernel_environment $(PY) -c 'from helpers import evidence; evidence.write()'
+	@$(PY) -m runner.execute.environment $(PY) -m experiments.evidence
 
-bench: $(READY) ## Time the engine, the net and the sparse layer against others (half an hour)
+bench: $(READY) ## Time the runner, the net and the sparse layer against others (half an hour)
 	@$(PIP) --target build/bench-peer --upgrade transformers==5.23.0
 	@$(PIP) --target build/bench-nbmake --upgrade --no-deps nbmake==1.5.5
-	@$(PY) tests/bench.py
-	@$(PY) tests/bench_engine.py
+	@$(PY) -m experiments.bench
+	@$(PY) -m experiments.bench_runner
 
 clean: ## Delete .venv and build
 	@rm -rf .venv build
 
 # Its copy of the lock says what an environment was made from: only a changed text rebuilds it.
-.venv/requirements.lock: requirements.lock
-	@if cmp -s requirements.lock $@; then touch $@; else $(MAKE) --no-print-directory rebuild; fi
+# A changed pyproject.toml may name new packages of the project itself.
+.venv/requirements.lock: requirements.lock pyproject.toml
+	@if cmp -s requirements.lock $@; \
+	then $(PIP) --no-deps --no-build-isolation --editable . && touch $@; \
+	else $(MAKE) --no-print-directory rebuild; fi
 
 # Only the site, the PDF and the tests of both need these.
 $(SITE): requirements-site.lock $(READY)

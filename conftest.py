@@ -4,12 +4,12 @@ import os
 import signal
 from importlib.util import find_spec
 
-from runner import kernel_environment
+from runner.execute import environment
 
-os.environ.update(kernel_environment.settings())
+os.environ.update(environment.settings())
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background: not for tests
     signal.signal(signal.SIGINT, signal.default_int_handler)
-pytest_plugins = ["runner.nbval_plugin"]
+pytest_plugins = ["runner.compare.nbval_plugin"]
 collect_ignore = ["tests/broken"]
 if find_spec("playwright") is None:  # make browser installs it
     collect_ignore.append("tests/browser")

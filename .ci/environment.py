@@ -45,7 +45,7 @@ def answers(address, seconds=5):
         try:
             request = urllib.request.Request(address + "/torch/", method="HEAD")
             found.append(urllib.request.urlopen(request, timeout=seconds).status < 400)
-        except (OSError, ValueError):
+        except Exception:  # whatever it is, nobody waits for it any more
             found.append(False)
 
     thread = threading.Thread(target=ask, daemon=True)

@@ -1,1 +1,1 @@
-"""The thin math that the notebooks import."""
+"""What the notebooks import: gradients, likelihoods, mixtures of experts, checks and figures."""

@@ -21,12 +21,6 @@ def momentum(g, t, m, v, decay=0.9):
     return m, m, v
 
 
-def nesterov(g, t, m, v, decay=0.9):
-    """Nesterov's (1983) momentum as the libraries have it: one step of fading ahead."""
-    m = decay * m + g
-    return g + decay * m, m, v
-
-
 def adam(g, t, m, v, decays=(0.9, 0.999)):
     """Adam (Kingma & Ba 2015) with its two decay rates; t counts steps from 1."""
     b1, b2 = decays

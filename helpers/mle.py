@@ -4,6 +4,7 @@ Every quantity is in nats. Distributions on a finite set are vectors of probabil
 """
 
 import numpy as np
+from scipy.optimize import linprog
 from scipy.special import rel_entr, xlog1py, xlogy
 
 
@@ -26,12 +27,12 @@ def kl_divergence(p, q):
     return float(np.sum(rel_entr(p, q)))
 
 
-def gaussian_entropy(sd):
+def _gaussian_entropy(sd):
     """H of a Gaussian with standard deviation `sd`: log(sd √(2πe))."""
     return float(np.log(_positive(sd) * np.sqrt(2 * np.pi * np.e)))
 
 
-def gaussian_cross_entropy(mean_p, sd_p, mean_q, sd_q):
+def _gaussian_cross_entropy(mean_p, sd_p, mean_q, sd_q):
     """H(p, q) = −E_p[log q] of two Gaussians."""
     distance = _positive(sd_p) ** 2 + (mean_p - mean_q) ** 2
     return float(np.log(_positive(sd_q) * np.sqrt(2 * np.pi)) + distance / (2 * sd_q**2))
@@ -39,7 +40,7 @@ def gaussian_cross_entropy(mean_p, sd_p, mean_q, sd_q):
 
 def gaussian_kl(mean_p, sd_p, mean_q, sd_q):
     """KL(p ‖ q) of two Gaussians: log(sd_q/sd_p) + (sd_p² + (mean_p − mean_q)²) / 2sd_q² − 1/2."""
-    return gaussian_cross_entropy(mean_p, sd_p, mean_q, sd_q) - gaussian_entropy(sd_p)
+    return _gaussian_cross_entropy(mean_p, sd_p, mean_q, sd_q) - _gaussian_entropy(sd_p)
 
 
 def categorical_log_likelihood(counts, p):
@@ -65,7 +66,7 @@ def fit_by_descent(gradient, start, step_size, num_steps, tol=1e-8):
 
     `gradient` is that of the negative log-likelihood; it stops where the gradient's largest entry
     is `tol` or less. Raises ArithmeticError where `num_steps` steps do not get there: it diverged,
-    or has not converged yet, or there is no minimum (`helpers.remarks.separation`).
+    or has not converged yet, or there is no minimum (`separation`).
     """
     end = np.asarray(start, dtype=float)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -81,6 +82,27 @@ def fit_by_descent(gradient, start, step_size, num_steps, tol=1e-8):
         f"size {step_size:g} (tolerance {tol:g}); change the step size or take more steps, and "
         "see whether there is a minimum at all"
     )
+
+
+def separation(X, y):
+    """ "completely", "but for ties", or "" where rows X (n, d) of both labels y (n,) overlap.
+
+    Linear programs ask for a direction w with y_i zᵢᵀw >= 0 everywhere (labels as −1 and 1, z with
+    a 1 in front) and more than 0 somewhere, or everywhere (Albert & Anderson 1984; Konis 2007).
+    """
+    X = np.asarray(X, dtype=float)
+    span = np.ptp(X, axis=0)
+    X = (X - X.min(axis=0)) / np.where(span > 0, span, 1)
+    rows = np.unique(np.column_stack([np.ones(len(y)), X, y]), axis=0)
+    towards = np.where(rows[:, -1:] == 1, 1, -1) * rows[:, :-1]
+    limits = [(-1, 1)] * towards.shape[1]
+    some = linprog(-towards.sum(axis=0), A_ub=-towards, b_ub=np.zeros(len(rows)), bounds=limits)
+    if -some.fun < 1e-6:
+        return ""
+    margin = np.column_stack([-towards, np.ones(len(rows))])
+    goal = np.append(np.zeros(towards.shape[1]), -1)
+    every = linprog(goal, A_ub=margin, b_ub=np.zeros(len(rows)), bounds=[*limits, (None, None)])
+    return "completely" if -every.fun > 1e-6 else "but for ties"
 
 
 def _probabilities(p):

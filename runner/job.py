@@ -17,8 +17,8 @@ class Limits:
 class Job:
     """A notebook, the file that its artefact goes to, and how it is executed.
 
-    `root` is the project's folder, `home` the kernel's own (None: one that is deleted with it),
-    `variables` go before those that runner.kernel_environment makes.
+    `root` is the project's folder. `home` is the kernel's home folder; with None the kernel gets
+    one that is deleted afterwards. `variables` override those of runner.execute.environment.
     """
 
     source: Path
@@ -31,28 +31,13 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a kernel's Python processes noted: {path: mark} of what they opened, listed and made.
-
-    A mark is of the content at that moment; of what was made, and is left, in the end. `never` is
-    why the artefact cannot be kept in the cache: something was done whose inputs cannot be seen
-    ("": nothing was).
-    """
-
-    opened: dict[str, str] = field(default_factory=dict)
-    listed: dict[str, str] = field(default_factory=dict)
-    made: dict[str, str] = field(default_factory=dict)
-    never: str = ""
-
-
-@dataclass(frozen=True)
 class Outcome:
     """How a job stands.
 
     `state` is waiting, running, ok, cached, cell error, kernel died, out of memory, cell timeout,
-    notebook timeout, never run or interrupted; `failure` names the cell, shows its source and the
-    error. `text` is the executed notebook's file (clean where the state is ok), `place` says in
-    which environment and on which machine it ran.
+    notebook timeout, never run or interrupted. `failure` names the cell and shows its source and
+    the error. `text` is the executed notebook's file (in its clean form where the state is ok).
+    `machine` names the processor and the system that ran it.
     """
 
     state: str = "waiting"
@@ -61,8 +46,7 @@ class Outcome:
     done: int = 0
     seconds: float = 0.0
     text: str = ""
-    seen: Seen = Seen(never="its kernel cannot say what it read")
-    place: dict[str, str] = field(default_factory=dict)
+    machine: str = ""
 
     @property
     def good(self) -> bool:
@@ -71,9 +55,9 @@ class Outcome:
 
 @dataclass
 class Task:
-    """A job of a run: why it has to be executed ("": it need not), how it stands.
+    """A job of a run, why it has to be executed ("" if it need not be), and how it stands.
 
-    `before` is what its artefact would be made of, {ingredient: mark}, as the job began.
+    `before` holds the hashes of what the artefact is made of, taken as the job began.
     """
 
     job: Job

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import nbformat
 
-from runner import kernel_environment, notebook, request
+from runner import notebook, request
+from runner.execute import environment
 from runner.notebook import UsageError
 
 STATE = ".lab"  # beside the copies: settings and layout are the reader's, too
 MARK = "copied from"  # in a copy's metadata: which text of the notebook it was made of
-CONTENTS = "@jupyterlab/toc:plugin"  # the panel on the left that lists a notebook's headings
-PANELS = ["filebrowser", "running-sessions", CONTENTS, "extensionmanager.main-view"]
 
 
 def copy(notebooks: Path, copies: Path) -> list[str]:
@@ -49,7 +48,7 @@ def copy(notebooks: Path, copies: Path) -> list[str]:
 
 def _read(source: Path) -> nbformat.NotebookNode:
     try:
-        nb = notebook.load(source)
+        nb = nbformat.read(source, as_version=4)
         nbformat.validate(nb)
         return nb
     except Exception as error:
@@ -74,31 +73,20 @@ def variables(root: Path, state: Path) -> dict[str, str]:
     for folder in own.values():
         Path(folder).mkdir(parents=True, exist_ok=True)
     own |= {"JUPYTER_CONFIG_PATH": str(root / ".jupyter"), "JUPYTER_PATH": ""}
-    return os.environ | kernel_environment.settings() | own
+    return os.environ | environment.settings() | own
 
 
-def first_sight(path: str) -> dict:
-    """The workspace that JupyterLab opens with: the notebook `path` beside its contents."""
-    name = f"notebook:{path}"
-    dock = {"type": "tab-area", "currentIndex": 0, "widgets": [name]}
-    layout = {
-        "main": {"dock": dock, "current": name},
-        "left": {"collapsed": False, "visible": True, "current": CONTENTS, "widgets": PANELS},
-        "right": {"collapsed": True, "visible": True, "widgets": []},
-        "relativeSizes": [0.2, 0.8, 0],
-    }
-    opened = {"data": {"path": path, "factory": "Notebook"}}
-    data = {"layout-restorer:data": layout, name: opened}
-    return {"data": data, "metadata": {"id": "course"}}
+def workspace(root: Path, own: dict[str, str], path: str) -> None:
+    """Let JupyterLab open on the notebook `path` beside its contents, unless somebody has used it.
 
-
-def workspace(environment: dict[str, str], path: str) -> None:
-    """Let JupyterLab open so that the notebook `path` is seen; not where somebody has used it."""
+    The layout is .jupyter/first-sight.json of the project, if it has one.
+    """
     from jupyterlab_server.workspaces_handler import WorkspacesManager
 
-    place = environment["JUPYTERLAB_WORKSPACES_DIR"]
-    if not os.listdir(place):
-        WorkspacesManager(place).save("course", json.dumps(first_sight(path)))
+    folder, layout = own["JUPYTERLAB_WORKSPACES_DIR"], root / ".jupyter" / "first-sight.json"
+    if layout.is_file() and not os.listdir(folder):
+        text = layout.read_text(encoding="utf-8").replace("NOTEBOOK", json.dumps(path)[1:-1])
+        WorkspacesManager(folder).save("course", text)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,9 +105,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise UsageError(f"{options.copies} is hidden, and JupyterLab shows no such folder.")
         for line in copy(options.notebooks, options.copies):
             print(line)
-        environment = variables(root, copies / STATE)
+        own = variables(root, copies / STATE)
         first = notebook.select(options.notebooks)[0].name
-        workspace(environment, (copies / first).relative_to(root).as_posix())
+        workspace(root, own, (copies / first).relative_to(root).as_posix())
     except (UsageError, OSError, ValueError) as error:
         print(f"JupyterLab is not started: {error}", file=sys.stderr)
         return 2
@@ -128,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     command += ["--LabApp.default_url=/lab/workspaces/course", *others]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # in a container there is nobody else
-    return kernel_environment.become(command, environment)
+    return environment.become(command, own)
 
 
 if __name__ == "__main__":

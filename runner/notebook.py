@@ -3,8 +3,8 @@
 import ast
 import json
 import os
-import re
 import shutil
+import threading
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +15,7 @@ from nbformat import NotebookNode
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LOCK = ".runner.lock"
-LISTS = ("aside", "pages", "finished")  # of files, as patterns
-HIDDEN = re.compile(r"^<!--run\n(.*?)^-->", re.DOTALL | re.MULTILINE)
+ASIDE = ["docs", "tests"]  # what no notebook reads, unless the project says otherwise
 
 
 class UsageError(Exception):
@@ -24,12 +23,12 @@ class UsageError(Exception):
 
 
 def select(folder: Path, only: str = "") -> list[Path]:
-    """The notebooks of `folder` whose name starts with `only` (its number will do), in order.
+    """The notebooks of `folder` whose name starts with a word of `only` ("" for all), in order.
 
     Raises UsageError naming the known ones where there is none.
     """
     known = sorted(Path(folder).glob("*.ipynb"))
-    chosen = [path for path in known if path.name.startswith(only)]
+    chosen = [path for path in known if path.name.startswith(tuple(only.split()) or "")]
     if not chosen:
         names = ", ".join(path.stem for path in known) or "none"
         raise UsageError(f"There is no notebook {only!r}; the known ones are: {names}.")
@@ -61,60 +60,39 @@ def parameters(values: dict[str, object], own: dict[str, object]) -> dict[str, o
     return {name: value for name, value in values.items() if name in own}
 
 
+_parsing = threading.Lock()
+
+
+def parse(source: str, mode: str = "exec") -> ast.AST:
+    """`ast.parse`, by one thread at a time: CPython 3.11 counts its depth for all of them."""
+    with _parsing:
+        return ast.parse(source, mode=mode)
+
+
 def literal(text: str, *otherwise: object) -> object:
     """The value that `text` writes, where papermill can write it too; or else `text` itself."""
     try:
-        return json.loads(json.dumps(ast.literal_eval(text)))  # papermill writes these and no other
+        return json.loads(
+            json.dumps(ast.literal_eval(parse(text, "eval")))
+        )  # papermill writes these and no other
     except (ValueError, SyntaxError, TypeError):
         return otherwise[0] if otherwise else text
 
 
 def read(path: Path) -> NotebookNode:
-    """A notebook, or a page as one; an empty one where it is none: to execute it says why."""
+    """The notebook in a file, or an empty one if it is no notebook: executing it then says why."""
     try:
-        nb = load(path)
+        nb = nbformat.read(path, as_version=4)
         code_cells(nb)
         return nb
     except Exception:
         return nbformat.v4.new_notebook()
 
 
-def load(path: Path) -> NotebookNode:
-    """The notebook in a file. A Markdown page is one of its whole text, and of its hidden code.
-
-    Code is hidden in a comment that begins with a line `<!--run`.
-    """
-    if path.suffix != ".md":
-        return nbformat.read(path, as_version=4)
-    text = path.read_text(encoding="utf-8")
-    cells = [nbformat.v4.new_markdown_cell(text, id="page")]
-    for number, code in enumerate(HIDDEN.findall(text), start=1):
-        cells.append(nbformat.v4.new_code_cell(code, id=f"run-{number}"))
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-
-
-def text(nb: NotebookNode, path: Path) -> str:
-    """What a file says that holds this notebook."""
-    return nb.cells[0].source if path.suffix == ".md" else clean(nb)
-
-
 def code_cells(nb: NotebookNode) -> list[NotebookNode]:
     """The cells of `nb` that are executed, in order; a blank one or a tag skip-execution is not."""
     code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]
     return [cell for cell in code if "skip-execution" not in cell.metadata.get("tags", [])]
-
-
-def order(nb: NotebookNode, like: NotebookNode | None = None) -> list[str]:
-    """What its cells are called, in their order; by their kind alone where `like` has no ids."""
-    ids = all("id" in cell for cell in (like or nb).cells)  # before nbformat 4.5 there are none
-    return [cell.id if ids else cell.cell_type for cell in nb.cells]
-
-
-def follows(order: list[str], before: list[str]) -> bool:
-    """Whether an order of cells is the one `before`, at most with others added to it."""
-    rest = iter(order)
-    return all(name in rest for name in before)
 
 
 def injected(cell: NotebookNode) -> bool:
@@ -178,33 +156,14 @@ def write(text: str, path: Path) -> None:
 
 
 def settings(root: Path) -> dict:
-    """What [tool.runner] of a folder's pyproject.toml sets; UsageError where it is unreadable."""
+    """What [tool.runner] in a folder's pyproject.toml sets; UsageError if it cannot be read."""
     file = root / "pyproject.toml"
     try:
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         found = tomllib.loads(text).get("tool", {}).get("runner", {})
-        return found | {name: [*map(str, found.get(name, []))] for name in LISTS}
+        return found | {"aside": [*map(str, found.get("aside", ASIDE))]}
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{file} cannot be read: {error}.") from None
-
-
-def called(path: Path) -> str:
-    """What a person calls a notebook, or a page: there may be several README.md."""
-    return os.path.relpath(path) if path.suffix == ".md" else path.name
-
-
-def artefact(source: Path, build: Path, root: Path) -> Path:
-    """Where the artefact of a notebook goes, or of a page of the project `root`."""
-    if source.suffix != ".md":
-        return build / f"{source.stem}.ipynb"
-    name = "-".join(source.relative_to(root).with_suffix("").parts)
-    return build / "pages" / f"{name}.ipynb"
-
-
-def pages(root: Path, which: str = "pages") -> list[Path]:
-    """The files that [tool.runner] of a project lists as `pages` (or as `finished`), in order."""
-    patterns = settings(root)[which]
-    return sorted(path for pattern in patterns for path in root.glob(pattern) if path.is_file())
 
 
 def locked(build: Path) -> AcquireReturnProxy:

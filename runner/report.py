@@ -1,10 +1,8 @@
-"""How notebooks stand: a line on the screen, report.json, and report.xml for CI."""
+"""How notebooks stand: a line on the screen, and report.json."""
 
 import json
-import re
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 from runner import notebook
 from runner.job import Job, Outcome, Task
@@ -24,23 +22,13 @@ def show(job: Job, outcome: Outcome) -> None:
 
 
 def write(tasks: list[Task], build: Path) -> None:
-    """Write report.json, and report.xml (JUnit) beside it; where that fails, it is said."""
-    failures = str(sum(not task.outcome.good for task in tasks))
-    counts = {"tests": str(len(tasks)), "failures": failures}
-    records, suite = [], ElementTree.Element("testsuite", counts, name="notebooks")
-    for task in tasks:
-        job, how = task.job, task.outcome
+    """Write report.json; where that fails, it is said."""
+    records = []
+    for job, how, why in ((task.job, task.outcome, task.why) for task in tasks):
         record = {"notebook": job.source.name, "state": how.state, "seconds": round(how.seconds, 2)}
-        record |= {"cells": how.cells, "cells done": how.done, "why": task.why}
-        record |= {"parameters": {k: repr(v) for k, v in job.parameters.items()}}
-        records.append(record | {"failure": how.failure})
-        names = {"classname": "notebooks", "name": printable(job.output.stem)}
-        case = ElementTree.SubElement(suite, "testcase", names, time=f"{how.seconds:.2f}")
-        if not how.good:
-            failure = ElementTree.SubElement(case, "failure", message=how.state)
-            failure.text = re.sub(r"[^\t\n -\ud7ff\ue000-\ufffd]", "", how.failure)  # XML's own
+        record |= {"cells": how.cells, "cells done": how.done, "why": why, "failure": how.failure}
+        records.append(record | {"parameters": {k: repr(v) for k, v in job.parameters.items()}})
     try:
         notebook.write(json.dumps(records, indent=1) + "\n", build / "report.json")
-        notebook.write(ElementTree.tostring(suite, "unicode") + "\n", build / "report.xml")
     except OSError as error:
         print(f"{build}/report.json was not written: {error.strerror}.", file=sys.stderr)

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from urllib.parse import quote
 
-from runner import notebook, quotations, sweep
+from runner import notebook, sweep
 from runner.job import Job, Limits
 from runner.notebook import UsageError
 
@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--notebooks", type=Path, default=Path("notebooks"))
     result.add_argument("--build", type=Path, default=Path("build"))
     result.add_argument("--lock", type=Path, default=Path("requirements.lock"))
-    result.add_argument("--only", default="", help="a notebook's number or the start of its name")
+    result.add_argument("--only", default="", help="numbers, or starts of names")
     result.add_argument("--data", default="", help="a table of one's own: the parameter `data`")
     result.add_argument("--unlabelled", default="", help="rows to predict: that parameter")
     result.add_argument("--params", default="", help='for example "seed=7 step_size=0.05"')
@@ -52,44 +52,29 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
     paths = notebook.select(options.notebooks, options.only)
     grid, given = typed(options.sweep or []), chosen(options)
     if options.sweep is not None and (len(paths) > 1 or not grid):
-        raise UsageError("A sweep takes one notebook and a grid: make sweep ONLY=05 seed=0:20.")
+        raise UsageError("A sweep takes one notebook and a grid: make sweep GRID=seed=0:20.")
     own = {path: notebook.defaults(path) if given or grid else {} for path in paths}
     known = sorted(set().union(*own.values()))
     for name in [*given, *grid]:
         if name not in known:
             listing = ", ".join(known) or "none"
             raise UsageError(f"There is no parameter {name!r} here; the known ones are: {listing}.")
-    place, jobs = _where(options), []
+    how, jobs = _how(options), []
     for point in sweep.points(grid):
         values = given | {name: notebook.literal(text) for name, text in point.items()}
         for path in paths:
             parameters = notebook.parameters(values, own[path])
-            output = notebook.artefact(path, options.build, place[0])
+            output = options.build / path.name
             if point:
                 name = ",".join(f"{key}={text}" for key, text in point.items())
                 output = sweep.folder(options.build, path) / f"{quote(name, safe='=,')}.ipynb"
             if output.resolve() == path.resolve():
                 raise UsageError(f"{options.build}/ holds the notebooks themselves; name another.")
-            jobs.append(Job(path.resolve(), output, parameters, *place))
+            jobs.append(Job(path.resolve(), output, parameters, *how))
     return jobs
 
 
-def pages_of(options: argparse.Namespace) -> list[Job]:
-    """The project's Markdown pages that quote values, as jobs; where all notebooks are asked for.
-
-    They may quote what the notebooks show, and come after them.
-    """
-    if chosen(options) or options.only or options.sweep is not None:
-        return []
-    place = _where(options)
-    return [
-        Job(path.resolve(), notebook.artefact(path, options.build, place[0]), {}, *place)
-        for path in notebook.pages(place[0])
-        if quotations.find(path.read_text(encoding="utf-8"))
-    ]
-
-
-def _where(options: argparse.Namespace) -> tuple[Path, Path, dict[str, str], Limits]:
+def _how(options: argparse.Namespace) -> tuple[Path, Path, dict[str, str], Limits]:
     """The project, the kernels' home and variables, and the limits that the options ask for."""
     limits = Limits(options.cell_limit, options.whole_limit, options.memory_limit)
     home = options.build.resolve() / ".home"

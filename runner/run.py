@@ -6,10 +6,11 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from runner import accept, cache, made_of, notebook, report, request, schedule, sweep
+from runner import notebook, report, request, sweep
+from runner.compare import accept
+from runner.execute import cache, schedule
 from runner.job import Job, Outcome, Task
 from runner.notebook import UsageError
 from runner.report import printable
@@ -17,33 +18,27 @@ from runner.report import printable
 INTERRUPTED = 130
 
 
-def complete(
-    jobs: list[Job], options: argparse.Namespace, before: Sequence[Task] = ()
-) -> tuple[int, list[Task]]:
-    """Execute what has changed: (exit status, tasks); 0, 1 (one failed) or 130 (interrupted).
-
-    The report is of the tasks that ran `before`, too.
-    """
+def complete(jobs: list[Job], options: argparse.Namespace) -> tuple[int, list[Task]]:
+    """Execute what has changed: (exit status, tasks); 0, 1 (one failed) or 130 (interrupted)."""
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     schedule.on_stop(signal.default_int_handler)
     known, status = cache.read(options.build), 0
-    project = cache.Project(jobs[0].root, options.build)
-    tasks = [_task(job, known, project, options) for job in jobs]
+    tasks = [_task(job, known, options) for job in jobs]
     longest = cache.longest_first(jobs, known)
     order = sorted(tasks, key=lambda task: longest.index(task.job))
 
     def began(task: Task) -> None:
-        task.before = cache.made(task.job, project.read())
+        task.before = cache.made_of(task.job)
 
     def ended(task: Task) -> None:
         known.pop(str(task.job.output), None)
         if task.outcome.state == "ok":
-            kept = cache.entry(task.job, task.outcome, task.before, project)
+            kept = cache.entry(task.job, task.outcome, task.before)
             known.update({str(task.job.output): kept} if kept else {})
 
     try:
-        with _place(tasks, options) as place:
-            schedule.execute_all(order, options.build, place, began, ended)
+        with _pool(tasks, options) as pool:
+            schedule.execute_all(order, options.build, pool, began, ended)
     except KeyboardInterrupt:
         print("Interrupted: every kernel is stopped, and no committed notebook was touched.")
         status = INTERRUPTED
@@ -52,11 +47,10 @@ def complete(
         raise
     finally:
         cache.write(known, options.build)
-        report.write([*before, *tasks], options.build)
+        report.write(tasks, options.build)
     bad = [task for task in tasks if not task.outcome.good]
     for task in bad if status == 0 else []:
-        page, how = task.job.source.suffix == ".md", task.outcome
-        name = notebook.called(task.job.source) if page else f"{task.job.output.stem}.ipynb"
+        name, how = f"{task.job.output.stem}.ipynb", task.outcome
         print(f"\n{printable(name)} failed ({how.state}) {printed(how.failure)}", file=sys.stderr)
     return status or int(bool(bad)), tasks
 
@@ -66,49 +60,49 @@ def printed(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _task(job: Job, known: dict, project: cache.Project, options: argparse.Namespace) -> Task:
+def _task(job: Job, known: dict, options: argparse.Namespace) -> Task:
     """The job with the reason to execute it, if there is one."""
     kept = known.get(str(job.output))
-    besides = (made_of.ORDER,) if options.keep else ()  # comparing says that it has changed
-    why = cache.why_run(job, kept, cache.made(job, project.files), besides)
-    task = Task(job, "asked for" if options.force else why)
+    why = "you asked for it" if options.force else cache.why_run(job, kept, cache.made_of(job))
+    task = Task(job, why)
     if options.explain:
-        said = task.why or "nothing that it was made of has changed"
-        print(f"{printable(job.output.stem)}: {printable(said)}")
+        print(f"{printable(job.output.stem)}: {printable(why or 'unchanged since the last run')}")
     if not task.why:
         schedule.become(task, Outcome("cached", cells=kept["cells"], done=kept["cells"]))
     return task
 
 
 @contextlib.contextmanager
-def _place(tasks: list[Task], options: argparse.Namespace):
-    """Where the tasks run: threads of this process, or a Dask cluster."""
+def _pool(tasks: list[Task], options: argparse.Namespace):
+    """What executes the tasks: threads of this process, or a Dask cluster."""
     todo = [task.job for task in tasks if task.why]
     if todo and options.scheduler:
-        from runner import dask_cluster
+        from runner.execute import cluster
 
-        with dask_cluster.connected(options.scheduler, todo, options.lock) as place:
-            yield place
+        with cluster.connected(options.scheduler, todo, options.lock) as pool:
+            yield pool
     else:
         slots = options.workers or os.cpu_count() or 1
         with ThreadPoolExecutor(slots) as threads:
-            yield schedule.Place(threads, slots)
+            yield schedule.Pool(threads, slots)
 
 
-def take_over(tasks: list[Task], show: bool) -> int:
+def take_over(tasks: list[Task], options: argparse.Namespace) -> int:
     """Accept every artefact that can be; the exit status is 1 where one cannot, each with a word.
 
-    A file that is gone, or cannot be written, is no reason for the others.
+    A file that is gone, or cannot be written, is no reason to leave out the others.
     """
-    status = 0
+    status, known = 0, cache.read(options.build)
     for source, output in ((task.job.source, task.job.output) for task in tasks):
         try:
-            accept.accept(output, source, show)
+            accept.accept(output, source, options.differences)
+            if str(output) in known:  # its prose is now the committed one
+                known[str(output)]["artefact"] = cache.hash_file(output)
         except (UsageError, OSError, ValueError) as error:
             said = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else error
-            name = printable(notebook.called(source))
+            name, status = printable(source.name), 1
             print(f"{name} stays as it is: {printable(str(said))}", file=sys.stderr)
-            status = 1
+    cache.write(known, options.build)
     return status
 
 
@@ -117,19 +111,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = request.parser().parse_args(arguments)
     try:
         jobs = request.jobs_of(options)
-        pages = request.pages_of(options)
         with notebook.locked(options.build):
             status, tasks = complete(jobs, options)
             if options.sweep and status != INTERRUPTED:
                 print(sweep.write(tasks, list(request.typed(options.sweep))))
             elif status == 0 and request.chosen(options):
-                print(f"Parameters were given, so the results stay in {options.build}/.")
+                print(
+                    f"You set parameters, so the results are in {options.build}/ and your "
+                    "notebooks are unchanged."
+                )
             elif status == 0 and not options.keep:
-                status = take_over(tasks, options.differences)
-            if pages and status == 0:
-                status, quoting = complete(pages, options, tasks)
-                if status == 0 and not options.keep:
-                    status = take_over(quoting, options.differences)
+                status = take_over(tasks, options)
         return status
     except UsageError as error:
         print(printed(str(error)), file=sys.stderr)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import nbformat
 
-from runner import compare, notebook
+from runner import notebook
+from runner.compare.outputs import NUMBER
 from runner.job import Task
 
 # A checked number, or list of numbers: a line of a cell's output such as "✓ what it is: 0.25".
@@ -37,7 +38,7 @@ def checked_numbers(path: Path) -> dict[str, float]:
     for cell in notebook.code_cells(nbformat.read(path, as_version=4)):
         for output in cell.outputs:
             for claim, text in CHECKED.findall(output.get("text", "")):
-                found = compare.NUMBER.findall(text)
+                found = NUMBER.findall(text)
                 listed = "[" in text or len(found) != 1
                 places = [f" [{place}]" for place in range(len(found))] if listed else [""]
                 for place, number in zip(places, found, strict=True):
@@ -76,21 +77,14 @@ def write(tasks: Sequence[Task], names: Sequence[str]) -> str:
 
 
 def _draw(table, names: Sequence[str], columns: Sequence[str]):
-    """A figure of these columns over the parameters `names`: a panel a claim, a mark a number."""
+    """A figure of these columns over the parameters `names`: a panel each."""
     from matplotlib.figure import Figure
 
-    panels: dict[str, list[str]] = {}
-    for column in columns:
-        panels.setdefault(re.sub(r" \[\d+\]$", "", column), []).append(column)
     at = table[names[0]] if len(names) == 1 else table[names].astype(str).agg(", ".join, axis=1)
-    rows = -(-len(panels) // 3)
+    rows = -(-len(columns) // 3)
     figure = Figure(figsize=(12, 2.4 * rows), layout="constrained")
-    for number, (claim, shown) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(rows, 3, number)
-        axes.plot(at, table[shown], ".-", color="black", lw=0.4)
-        axes.set_title(textwrap.fill(claim, 55), fontsize=8)
+    for axes, column in zip(figure.subplots(rows, 3, squeeze=False).flat, columns, strict=False):
+        axes.plot(at, table[column], ".-", color="black", lw=0.4)
+        axes.set_title(textwrap.fill(column, 55), fontsize=8)
         axes.set_xlabel(", ".join(names), fontsize=8)
-        if at.dtype.kind == "i":
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.tick_params(labelsize=7, axis="x", rotation=0 if len(names) == 1 else 30)
     return figure

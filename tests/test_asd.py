@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import asd, simulate
+from experiments import simulate
+from helpers.screening import asd
 
 GOOD = asd.DATA / "asd_test.csv"
 

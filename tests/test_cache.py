@@ -1,182 +1,192 @@
-"""What is executed again, and what is not, with real kernels."""
-
-import json
-import os
-import sys
+"""What is executed again, and what is not."""
 
 import nbformat
 import pytest
-from test_faults import states
-from test_run import add, main, texts
+from nbformat.v4 import new_markdown_cell
+from support import add, main, states, texts
 
-from runner import compare, notebook
+from runner import notebook
+from runner.compare import outputs
+from runner.execute import cache
+from runner.job import Job
+
+FILES = {
+    "helpers/__init__.py": "",
+    "helpers/near.py": "from . import far\n",
+    "helpers/far.py": "VALUE = 1\n",
+    "helpers/other.py": "VALUE = 2\n",
+    "data/table.csv": "x\n1\n",
+    "requirements.lock": "numpy==1\n",
+    "README.md": "# Words\n",
+    "docs/page.md": "# Words\n",
+    "tests/test_a.py": "import helpers.far\n",
+}
+CODE = "import math\nfrom helpers.near import far\n\nprint(far.VALUE, math.pi > 3)"
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """Two notebooks: one uses helper a and a table, the other helper b. The project is the cwd."""
+    """A project whose notebook imports one of its helpers, which imports another."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notebooks").mkdir()
-    for name in ("a", "b"):
-        (tmp_path / f"helper_{name}.py").write_text(f"VALUE = '{name}'\n", encoding="utf-8")
-    (tmp_path / "table.csv").write_text("x\n1\n", encoding="utf-8")
-    (tmp_path / "requirements.lock").write_text("numpy==1\n", encoding="utf-8")
-    path = "import sys\n\nsys.path.insert(0, '..')\nsys.dont_write_bytecode = False\n"
-    add(
-        tmp_path,
-        "01-a",
-        f"{path}import helper_a\n\nprint(helper_a.VALUE, len(open('../table.csv').read()))",
-        parameters="seed = 1",
-    )
-    add(tmp_path, "02-b", f"{path}import helper_b\n\nprint(helper_b.VALUE)")
-    assert main(tmp_path) == 0
-    assert main(tmp_path) == 0
-    assert set(states(tmp_path).values()) == {"cached"}
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    add(tmp_path, "01-a", f"import sys\n\nsys.path.insert(0, '..')\n{CODE}", parameters="seed = 1")
     return tmp_path
 
 
-def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-    os.utime(path, (len(new), len(new)))  # not even an older date hides a change
+def job(project, **given):
+    path = project / "notebooks" / "01-a.ipynb"
+    return Job(path, project / "build" / path.name, root=project, **given)
+
+
+def changed(before, after):
+    return sorted(name for name in before | after if before.get(name) != after.get(name))
+
+
+@pytest.mark.parametrize("name", ["helpers/near.py", "helpers/far.py", *list(FILES)[4:6]])
+def test_what_it_reads_or_imports_is_a_reason(project, name):
+    before = cache.made_of(job(project))
+    with (project / name).open("a", encoding="utf-8") as file:
+        file.write("# more\n")
+    assert changed(before, cache.made_of(job(project))) == [name]
+
+
+@pytest.mark.parametrize("name", ["helpers/other.py", *list(FILES)[6:], "new.md", "docs/b.csv"])
+def test_what_it_does_not_read_is_none(project, name):
+    before = cache.made_of(job(project))
+    with (project / name).open("a", encoding="utf-8") as file:
+        file.write("# more\n")
+    assert cache.made_of(job(project)) == before
+
+
+@pytest.mark.parametrize("name", ["data/new.csv", "new.txt", "notebooks/rows.csv"])
+def test_a_new_file_is_a_reason(project, name):
+    before = cache.made_of(job(project))
+    (project / name).write_text("1\n", encoding="utf-8")
+    assert changed(before, cache.made_of(job(project))) == [name]
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "again"),
+    ("code", "named"),
     [
-        ("helper_a.py", "'a'", "'A'", {"01-a"}),
-        ("helper_b.py", "'b'", "'B'", {"02-b"}),
-        ("table.csv", "1", "22", {"01-a", "02-b"}),  # a library may have read it
-        ("notebooks/02-b.ipynb", "print(helper_b.VALUE)", "print(helper_b.VALUE * 2)", {"02-b"}),
-        ("requirements.lock", "1", "2", {"01-a", "02-b"}),
-        ("build/02-b.ipynb", "b\\\\n", "c\\\\n", {"02-b"}),
+        ("import importlib\n\nimportlib.import_module('helpers.' + name)", True),
+        ("import helper_that_is_nowhere", True),
+        ("%run ../helpers/other.py", True),
+        ("import helpers.far", False),
+        ("from helpers import *", False),
+        ("def later():\n    from helpers import other", True),
     ],
 )
-def test_only_what_a_change_touches_is_executed_again(project, name, old, new, again, capsys):
-    edit(project / name, old.replace("\\\\", "\\"), new.replace("\\\\", "\\"))
-    assert main(project, "--explain") == 0
-    executed = {stem[:-6] for stem, state in states(project).items() if state == "ok"}
-    assert executed == again
-    printed = capsys.readouterr().out
-    for stem in {"01-a", "02-b"} - again:
-        assert f"{stem}: nothing that it was made of has changed" in printed
-    if name.endswith(("py", "csv", "lock")):
-        assert f"{name} has changed" in printed
+def test_an_import_that_cannot_be_followed_may_be_of_any_module(project, code, named):
+    add(project, "01-a", code)
+    assert ("helpers/other.py" in cache.made_of(job(project))) == named
 
 
-def test_the_second_helper_is_seen_though_it_was_compiled(project):
-    assert list(project.glob("__pycache__/helper_a*.pyc"))
-    edit(project / "helper_a.py", "'a'", "'A'")
-    assert main(project) == 0
-    assert texts(project / "build" / "01-a.ipynb")[-1] == "A 4\n"
-    edit(project / "helper_a.py", "'A'", "'ZZ'")
-    assert main(project) == 0
-    assert texts(project / "build" / "01-a.ipynb")[-1] == "ZZ 4\n"
+def test_other_ingredients_are_named(project, monkeypatch):
+    before = cache.made_of(job(project))
 
+    def said(**given):
+        return changed(before, cache.made_of(job(project, **given)))
 
-@pytest.mark.parametrize("text", ["not json", "[]", '{"01-a.ipynb": {}, "02-b.ipynb": 3}'])
-def test_a_cache_that_cannot_be_read_is_none(project, text):
-    (project / "build" / "cache.json").write_text(text, encoding="utf-8")
-    assert main(project) == 0
-    assert set(states(project).values()) == {"ok"}
-
-
-def test_prose_and_outputs_are_no_reason(project):
-    edit(project / "notebooks" / "02-b.ipynb", '"b\\n"', '"stale\\n"')
-    assert main(project, "--keep") == 0
-    assert set(states(project).values()) == {"cached"}
-    assert main(project) == 0  # and the committed output is mended without executing
-    assert texts(project / "notebooks" / "02-b.ipynb") == ["b\n"]
-
-
-def test_new_prose_is_never_overwritten_by_a_cached_run(project):
-    path = project / "notebooks" / "02-b.ipynb"
-    nb = nbformat.read(path, as_version=4)
-    nb.cells.insert(0, nbformat.v4.new_markdown_cell("Written after the last run.", id="new"))
-    nb.cells[1].outputs = []
-    nb.metadata["title"] = "Mine"
-    path.write_text(notebook.clean(nb), encoding="utf-8")
-    assert main(project) == 0
-    assert set(states(project).values()) == {"cached"}
-    after = nbformat.read(path, as_version=4)
-    assert after.cells[0].source == "Written after the last run."
-    assert after.metadata["title"] == "Mine"
-    assert texts(path)[1] == "b\n"
-
-
-def test_a_deleted_cell_of_prose_is_seen_by_check_and_executed_by_run_all(project, capsys):
-    path = project / "notebooks" / "02-b.ipynb"
-    nb = nbformat.read(path, as_version=4)
-    nb.cells += [nbformat.v4.new_markdown_cell(name, id=name) for name in ("one", "two")]
-    path.write_text(notebook.clean(nb), encoding="utf-8")
-    assert main(project, "--force") == 0
-    executed = nbformat.read(project / "build" / "02-b.ipynb", as_version=4)
-    for other in ([0, 1], [0, 2, 1]):
-        now = nbformat.from_dict(nb | {"cells": [nb.cells[n] for n in other]})
-        with pytest.raises(notebook.UsageError, match="cells that the committed notebook lacks"):
-            compare.same_source(now, executed)
-        path.write_text(notebook.clean(now), encoding="utf-8")
-        assert main(project, "--keep") == 0
-        assert states(project)["02-b.ipynb"] == "cached"
-    assert main(project, "--explain") == 0
-    assert "02-b: the order of its cells has changed" in capsys.readouterr().out
-    assert states(project)["02-b.ipynb"] == "ok"
-
-
-def test_parameters_and_force_are(project):
-    assert main(project, "--only", "01", "--params", "seed=2") == 0
-    assert states(project) == {"01-a.ipynb": "ok"}
-    assert main(project, "--force") == 0
-    assert set(states(project).values()) == {"ok"}
-
-
-def test_what_was_edited_during_a_run_is_executed_again(project):
-    add(
-        project,
-        "03-c",
-        "n = len(open('../table.csv').read())\nopen('../table.csv', 'a').write('2')",
-    )
-    assert main(project, "--only", "03") == 0
-    for _ in range(2):
-        assert main(project, "--only", "03") == 0
-        assert states(project) == {"03-c.ipynb": "ok"}
-
-
-@pytest.mark.parametrize("launcher", ["-m ipykernel_launcher", "launch.py", "-E launch.py"])
-def test_a_kernel_of_another_name_is_traced_or_never_cached(project, monkeypatch, launcher):
-    script = project / "launch.py"
-    script.write_text("from ipykernel import kernelapp\n\nkernelapp.launch_new_instance()\n")
-    start = launcher.replace("launch.py", str(script)).split()
-    spec = {"argv": [sys.executable, *start, "-f", "{connection_file}"], "language": "python"}
-    folder = project / "jupyter" / "kernels" / "mine"
-    folder.mkdir(parents=True)
-    (folder / "kernel.json").write_text(json.dumps({**spec, "display_name": "Mine"}))
-    monkeypatch.setenv("JUPYTER_PATH", str(project / "jupyter"))
-    edit(project / "notebooks" / "02-b.ipynb", '"python3"', '"mine"')
-    assert main(project, "--only", "02") == 0
-    assert states(project) == {"02-b.ipynb": "ok"}  # another kernel is a reason
-    assert main(project, "--only", "02") == 0
-    assert states(project) == {"02-b.ipynb": "ok" if "-E" in launcher else "cached"}
-    edit(project / "helper_b.py", "'b'", "'B'")
-    assert main(project, "--only", "02") == 0
-    assert texts(project / "build" / "02-b.ipynb") == ["B\n"]
-
-
-def test_another_python_is_a_reason(project, monkeypatch, capsys):
+    assert said(variables={"NEW": "1"}) == ["the variable NEW"]
+    assert said(parameters={"seed": 2}) == ["the choice of its parameters"]
+    table = project.parent / "own.csv"
+    table.write_text("1", encoding="utf-8")
+    assert said(parameters={"seed": str(table)}) == [str(table), "the choice of its parameters"]
+    monkeypatch.setattr(cache, "VERSION", 99)
+    assert said() == ["the version of the runner"]
     monkeypatch.setattr("platform.python_version", lambda: "3.99.0")
-    assert main(project, "--explain", "--only", "02") == 0
-    assert "02-b: the version of Python has changed" in capsys.readouterr().out
+    monkeypatch.setattr(cache, "packages", dict)
+    monkeypatch.setattr("runner.execute.environment.processor", lambda: "another")
+    assert said() == [
+        "an installed package",
+        "the processor or system",
+        "the version of Python",
+        "the version of the runner",
+    ]
 
 
-def test_an_output_within_the_tolerance_is_kept_byte_for_byte(project, capsys):
-    path = add(project, "03-c", "print(0.1234567)")
+def test_prose_is_no_reason_and_an_expression_is(project):
+    path = job(project).source
+    before = cache.made_of(job(project))
+    nb = nbformat.read(path, as_version=4)
+    nb.cells.insert(0, new_markdown_cell("Written later.", id="new"))
+    path.write_text(notebook.clean(nb), encoding="utf-8")
+    assert cache.made_of(job(project)) == before
+    nb.cells[0].source = "It is 1<!--= seed -->."
+    path.write_text(notebook.clean(nb), encoding="utf-8")
+    assert changed(before, cache.made_of(job(project))) == ["what its prose quotes"]
+
+
+def test_a_run_keeps_what_holds(project, capsys):
+    def explained():
+        assert main(project, "--explain") == 0
+        return states(project)["01-a.ipynb"], capsys.readouterr().out
+
+    assert explained()[0] == "ok"
+    state, printed = explained()
+    assert state == "cached"
+    assert "01-a: unchanged since the last run" in printed
+    (project / "helpers" / "far.py").write_text("VALUE = 5\n", encoding="utf-8")
+    state, printed = explained()
+    assert state == "ok"
+    assert "01-a: helpers/far.py has changed" in printed
+    assert texts(job(project).output)[-1] == "5 True\n"
+    artefact = job(project).output
+    artefact.write_text(artefact.read_text("utf-8").replace("5 True", "6 True"), encoding="utf-8")
+    assert "its artefact has changed" in explained()[1]
+    for text in ("not json", "[]"):
+        (project / "build" / "made-of.json").write_text(text, encoding="utf-8")
+        assert "it has not been executed before" in explained()[1]
+
+
+@pytest.mark.slow
+def test_what_changes_while_it_runs_is_not_kept(project):
+    add(project, "01-a", "open('../data/table.csv', 'a').write('2')")
+    for _ in range(2):
+        assert main(project) == 0
+        assert states(project) == {"01-a.ipynb": "ok"}
+
+
+def test_a_notebook_that_cannot_be_repeated_is_always_run(project):
+    nb = nbformat.read(job(project).source, as_version=4)
+    nb.cells[0].metadata["tags"].append("always")
+    job(project).source.write_text(notebook.clean(nb), encoding="utf-8")
+    assert cache.why_run(job(project), {"made of": {}}, {}) == (
+        "one of its cells is tagged `always`"
+    )
+
+
+def test_a_cell_of_prose_that_is_gone_is_seen_by_check_and_accepted_by_run_all(project):
+    """And nothing is executed for it."""
+    path = job(project).source
+    nb = nbformat.read(path, as_version=4)
+    nb.cells += [new_markdown_cell(name, id=name) for name in ("one", "two")]
+    path.write_text(notebook.clean(nb), encoding="utf-8")
     assert main(project) == 0
-    edit(path, "0.1234567\\n", "0.1234568\\n")  # as another processor might have had it
+    nb = nbformat.read(path, as_version=4)
+    other = nbformat.from_dict(nb | {"cells": [*nb.cells[:2], *nb.cells[:1:-1]]})
+    del nb.cells[2]
+    for committed in (nb, other):
+        executed = nbformat.read(job(project).output, as_version=4)
+        with pytest.raises(notebook.UsageError, match="cells that the committed notebook lacks"):
+            outputs.same_prose(committed, executed)
+    path.write_text(notebook.clean(nb), encoding="utf-8")
+    assert main(project) == 0
+    assert states(project) == {"01-a.ipynb": "cached"}
+    outputs.same_prose(nb, nbformat.read(job(project).output, as_version=4))
+    assert main(project) == 0
+    assert states(project) == {"01-a.ipynb": "cached"}
+
+
+@pytest.mark.slow
+def test_an_output_within_the_tolerance_is_kept_byte_for_byte(project):
+    path = add(project, "01-a", "print(0.1234567)")
+    assert main(project) == 0
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("0.1234567\\n", "0.1234568\\n"), encoding="utf-8")
     before = path.read_bytes()
     assert main(project, "--force") == 0
     assert path.read_bytes() == before
-    edit(path, "0.1234568\\n", "0.2\\n")
-    assert main(project, "--differences") == 0
-    assert "03-c.ipynb, cell cell-0: stdout: line 1 was '0.2\\n'" in capsys.readouterr().out
-    assert texts(path) == ["0.1234567\n"]

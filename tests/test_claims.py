@@ -94,12 +94,6 @@ def test_the_message_names_everything():
         check("the sum", 2.5, 2, tol=0.1)
 
 
-def test_the_tolerance_is_absolute_and_inclusive():
-    check("c", 1.5, 1.0, tol=0.5)
-    with pytest.raises(ClaimError):
-        check("c", 1.5000001, 1.0, tol=0.5)
-
-
 @pytest.mark.parametrize("tol", [-1, np.nan, np.inf, "0.1", None])
 def test_a_tolerance_that_would_pass_anything_is_refused(tol):
     with pytest.raises(ValueError, match="finite number"):
@@ -144,12 +138,6 @@ def test_one_of_many_that_does_not_hold_is_named(capsys, found, expected, error)
         held("every one")
 
 
-@pytest.mark.parametrize("expected", [{"a": 1.0}, {"a": 1.0, "c": 1.0}])
-def test_many_are_compared_name_by_name(expected):
-    with pytest.raises(ValueError, match="but expected"):
-        check_each("names", {"a": 1.0, "b": 1.0}, expected)
-
-
 def test_a_bound_is_shown_beside_what_was_measured(capsys):
     below("the angle", 0.02778, 0.05, "°")
     above("rows", 3, 2)
@@ -164,20 +152,6 @@ def test_what_is_not_below_a_bound_raises(capsys, got):
     assert capsys.readouterr().out == ""
     with pytest.raises(ClaimError):
         held("the angle at last")
-
-
-@pytest.mark.parametrize("got", [2, 1.9, np.nan, -np.inf, False])
-def test_what_is_not_above_a_bound_raises(got):
-    with pytest.raises(ClaimError, match=r"✗ rows here: got .*, not above 2"):
-        above("rows here", got, 2)
-
-
-@pytest.mark.parametrize("bound", [np.nan, None, True, "1"])
-def test_a_bound_is_a_number(bound):
-    with pytest.raises(ClaimError):
-        below("c", 0, bound)
-    with pytest.raises(ClaimError):
-        above("c", 2, bound)
 
 
 @pytest.mark.parametrize(

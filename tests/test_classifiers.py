@@ -4,19 +4,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from helpers import asd, stacking
-from helpers.classifiers import (
-    ScoreRule,
-    homework_classifiers,
-    tuned_forest,
-    two_experts,
-    with_products,
-)
-from helpers.net import Net
+from experiments.classifiers import ScoreRule, homework_classifiers
+from experiments.net import Net
+from experiments.repeated_splits import tuned_forest, two_experts
+from helpers.moe import stacking
+from helpers.screening import asd
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +22,11 @@ def rows():
 
 def as_torch(net):
     """The net's parameters, W1, b1, W2, …, as leaves of torch's graph, in float64."""
-    views = net._unpacked(net.theta_)
-    return [torch.tensor(view.astype(float), requires_grad=True) for view in views]
+    return [torch.tensor(w.astype(float), requires_grad=True) for w in net.weights_]
+
+
+def flat(arrays):
+    return np.concatenate([array.ravel() for array in arrays])
 
 
 def torch_loss(parameters, X, y):
@@ -68,7 +66,7 @@ def test_backpropagation_agrees_with_torch(rows):
     parameters = as_torch(net)
     torch_loss(parameters, X, y).backward()
     expected = np.concatenate([p.grad.numpy().ravel() for p in parameters])
-    np.testing.assert_allclose(net.gradient(X, y), expected, atol=1e-6)
+    np.testing.assert_allclose(flat(net.gradient(X, y)), expected, atol=1e-6)
     assert np.abs(expected).max() > 1e-3
 
 
@@ -85,29 +83,16 @@ def test_training_agrees_with_torchs_adam(rows):
         optimiser.step()
     expected = np.concatenate([p.detach().numpy().ravel() for p in parameters])
     net = Net((8, 8), epochs=40, seed=2).fit(X, y)
-    np.testing.assert_allclose(net.theta_, expected, atol=1e-4)
-    start = Net((8, 8), epochs=0, seed=2).fit(X, y).theta_
-    assert np.abs(net.theta_ - start).max() > 0.01
+    np.testing.assert_allclose(flat(net.weights_), expected, atol=1e-4)
+    start = flat(Net((8, 8), epochs=0, seed=2).fit(X, y).weights_)
+    assert np.abs(flat(net.weights_) - start).max() > 0.01
 
 
-def test_every_row_is_seen_once_an_epoch(monkeypatch, rows):
-    X = np.arange(150.0)[:, None] @ np.ones((1, 10))
-    seen = []
-    monkeypatch.setattr(
-        Net, "_backward", lambda self, X, y: seen.append(X[:, 0]) or np.zeros_like(self.theta_)
-    )
-    Net(epochs=2).fit(X, rows[1][:150])
-    assert [len(batch) for batch in seen] == [64, 64, 22] * 2
-    first, second = np.concatenate(seen[:3]), np.concatenate(seen[3:])
-    np.testing.assert_array_equal(np.sort(first), np.arange(150))
-    np.testing.assert_array_equal(np.sort(second), np.arange(150))
-    assert not np.array_equal(first, second)
-
-
+@pytest.mark.slow
 def test_it_reaches_the_loss_that_the_homeworks_loop_reached(rows):
     X, y = rows
     net = Net(seed=0).fit(X, y)
-    assert net.theta_.dtype == np.float32
+    assert flat(net.weights_).dtype == np.float32
     assert log_loss(y, net.predict_proba(X)) <= 0.185
     np.testing.assert_array_equal(net.predict(X), net.predict_proba(X)[:, 1] > 0.5)
     assert Net().fit(X, y).score(X, y) == np.mean(net.predict(X) == y)  # the seed decides
@@ -116,12 +101,14 @@ def test_it_reaches_the_loss_that_the_homeworks_loop_reached(rows):
 def test_training_further_goes_on_from_a_copy(rows):
     X, y = rows
     net = Net((16,), epochs=30, seed=0).fit(X, y)
-    before = net.theta_.copy()
+    before = flat(net.weights_)
     further = net.train_further(X, y)
-    np.testing.assert_array_equal(net.theta_, before)
+    np.testing.assert_array_equal(flat(net.weights_), before)
     assert log_loss(y, further.predict_proba(X)) < log_loss(y, net.predict_proba(X))
     whole = Net((16,), epochs=60, seed=0).fit(X, y)
-    np.testing.assert_array_equal(further.theta_, whole.theta_)  # as if it had never stopped
+    np.testing.assert_array_equal(
+        flat(further.weights_), flat(whole.weights_)
+    )  # as if it had never stopped
 
 
 def test_equal_rows_are_ties_wherever_they_stand(rows):
@@ -133,15 +120,6 @@ def test_equal_rows_are_ties_wherever_they_stand(rows):
     for chunk in (X, X[:601], X[7:190]):
         p = stacking.positive(net.predict_proba(chunk))
         assert len(np.unique(p)) == len(np.unique(chunk, axis=0))
-
-
-def test_products_are_those_of_any_two_items(rows):
-    X, y = rows
-    model = with_products().fit(X, y)
-    pairs = [X[:, i] * X[:, j] for i in range(10) for j in range(i + 1, 10)]
-    wide = np.column_stack([X, *pairs])
-    by_hand = LogisticRegression(max_iter=1000).fit(wide, y)
-    np.testing.assert_allclose(model.predict_proba(X), by_hand.predict_proba(wide), atol=1e-6)
 
 
 def test_what_is_tuned_is_tuned_by_log_loss_on_held_out_folds(rows):

@@ -7,16 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from importlib import metadata
 
-import psutil
 import pytest
-from test_faults import states
-from test_run import add, main, texts
+from support import add, kernels, main, start, states, texts
 
-from runner import run
-
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills with POSIX signals")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="kills with POSIX signals"),
+    pytest.mark.slow,
+]
 
 
 class Cluster:
@@ -58,21 +56,6 @@ def cluster(tmp_path):
         process.wait()
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    root = tmp_path / "project"
-    (root / "notebooks").mkdir(parents=True)
-    monkeypatch.chdir(root)
-    return root
-
-
-def kernels(folder):
-    """The kernels at work in this project, whoever started them; other tests have theirs."""
-    every = (process.info for process in psutil.process_iter(["pid", "cmdline", "cwd"]))
-    here = (info for info in every if str(info["cwd"]).startswith(str(folder)))
-    return {i["pid"] for i in here if "ipykernel_launcher" in " ".join(i["cmdline"] or [])}
-
-
 def test_a_cluster_leaves_what_threads_leave(folder, cluster):
     cluster.worker(), cluster.worker()
     add(folder, "01-fine", "print(1)")
@@ -92,8 +75,7 @@ def test_a_cluster_leaves_what_threads_leave(folder, cluster):
 
 
 def sweep_of(folder, *arguments):
-    where = ["--notebooks", str(folder / "notebooks"), "--build", str(folder / "build")]
-    return run.main([*where, "--only", "01", "--sweep", *arguments])
+    return main(folder, "--only", "01", "--sweep", *arguments)
 
 
 def test_a_sweep_is_the_same_table_on_a_cluster_and_on_threads(folder, cluster, capsys):
@@ -133,18 +115,10 @@ def test_a_sweep_is_the_same_table_on_a_cluster_and_on_threads(folder, cluster, 
     assert not table.with_name("figure.png").exists()
 
 
-def test_each_point_has_its_own_whole_name(folder):
-    add(folder, "01-odd", "1 / 0", parameters="rate = 0.5\nsign = '+'")
-    assert sweep_of(folder, "rate=0.5,0.6", "sign=+,*") == 1
-    failed = folder / "build" / "sweep" / "01-odd" / "failed"
-    names = {f"rate={rate},sign=%{sign}.ipynb" for rate in ("0.5", "0.6") for sign in ("2A", "2B")}
-    assert {path.name for path in failed.iterdir()} == names
-
-
 @pytest.mark.parametrize(
     ("grid", "sentence"),
     [
-        ([], "A sweep takes one notebook and a grid: make sweep ONLY=05 seed=0:20."),
+        ([], "A sweep takes one notebook and a grid: make sweep GRID=seed=0:20."),
         (["seed=3:3"], "A grid is written 0:20, 0:20:5 or 0.1,0.2, not '3:3'."),
         (["seed=1,,2"], "A grid is written 0:20, 0:20:5 or 0.1,0.2, not '1,,2'."),
         (["sead=1"], "There is no parameter 'sead' here; the known ones are: seed."),
@@ -164,7 +138,7 @@ def test_a_killed_workers_notebook_is_executed_again_elsewhere(folder, cluster, 
     result = []
     arguments = ["--scheduler", cluster.address]
     thread = threading.Thread(
-        target=lambda: result.append(run_apart(folder, *arguments).wait(90)), daemon=True
+        target=lambda: result.append(start(folder, *arguments).wait(90)), daemon=True
     )
     thread.start()
     begun = folder / "notebooks" / "begun"
@@ -185,12 +159,6 @@ def test_a_killed_workers_notebook_is_executed_again_elsewhere(folder, cluster, 
     gone(lambda: kernels(folder))
 
 
-def run_apart(folder, *arguments):
-    where = ["--notebooks", str(folder / "notebooks"), "--build", str(folder / "build")]
-    command = [sys.executable, "-m", "runner.run", *where, *arguments]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
 def gone(processes, seconds=10):
     deadline = time.monotonic() + seconds
     while processes() and time.monotonic() < deadline:
@@ -204,7 +172,7 @@ def test_no_kernel_is_left_when_a_cluster_is(folder, cluster, fault, record_prop
     path = add(folder, "01-slow", "import time\n\nopen('begun', 'w').close()\ntime.sleep(60)")
     before = path.read_bytes()
     cluster.wait_for(1)
-    process = run_apart(folder, "--scheduler", cluster.address)
+    process = start(folder, "--scheduler", cluster.address)
     deadline = time.monotonic() + 40
     while not (folder / "notebooks" / "begun").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -233,7 +201,7 @@ def test_no_kernel_is_left_when_a_cluster_is(folder, cluster, fault, record_prop
 
 
 def test_what_a_worker_must_hold(folder, cluster, monkeypatch):
-    from runner import dask_cluster as engine
+    from runner.execute import cluster as engine
 
     cluster.worker()
     add(folder, "01-fine", "print(data)", parameters="data = None")
@@ -251,7 +219,7 @@ def test_what_a_worker_must_hold(folder, cluster, monkeypatch):
     assert main(folder, *arguments) == 0
     packages, files = asked[0]
     assert packages == ["numpy", "torch"]
-    inside = [*held, "notebooks/01-fine.ipynb", "requirements.lock"]
+    inside = [*held, "notebooks/01-fine.ipynb", "requirements.lock", "pyproject.toml"]
     assert set(files) == {str(table), *(str(folder / name) for name in inside)}
 
 
@@ -260,43 +228,3 @@ def test_no_scheduler_is_a_sentence(folder, capsys):
     assert main(folder, "--scheduler", "tcp://127.0.0.1:9") == 2
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
     assert states(folder) == {"01-fine.ipynb": "never run"}
-
-
-def test_a_worker_without_the_package_is_a_sentence(folder, cluster, capsys):
-    (folder / "elsewhere" / "runner").mkdir(parents=True)
-    (folder / "elsewhere" / "runner" / "__init__.py").write_text("raise ImportError('no runner')")
-    cluster.worker(PYTHONPATH=str(folder / "elsewhere"))
-    add(folder, "01-fine", "print(1)")
-    cluster.wait_for(1)
-    assert main(folder, "--scheduler", cluster.address) == 2
-    assert "cannot run this project" in capsys.readouterr().err
-
-
-def test_what_a_worker_lacks_is_a_sentence(folder):
-    from runner import dask_cluster, made_of
-
-    table = folder / "table.csv"
-    table.write_text("x\n", encoding="utf-8")
-    held = dask_cluster.holdings(["numpy", "cobol"], [str(table), f"{table}.gz"])
-    assert held["Python"] == ".".join(map(str, sys.version_info[:3]))
-    assert held["numpy"] == metadata.version("numpy")
-    assert held["cobol"] == held[f"{table}.gz"] == ""
-    assert held[str(table)] == made_of.mark(table)
-
-
-@pytest.mark.parametrize("there", ["", "other"])
-def test_a_worker_that_holds_something_else_is_a_sentence(
-    folder, cluster, capsys, monkeypatch, there
-):
-    from runner import dask_cluster as engine
-
-    cluster.worker()
-    add(folder, "01-fine", "print(1)")
-    cluster.wait_for(1)
-    here = dict(engine.holdings([], []), table=f"{there}+")
-    monkeypatch.setattr(engine, "holdings", lambda *_: here)
-    monkeypatch.setattr("distributed.Client.run", lambda *_: {"w": {**here, "table": there}})
-    assert main(folder, "--scheduler", cluster.address) == 2
-    lack = "has not the same table" if there else "has no table"
-    advice = "give it the same environment and folder"
-    assert capsys.readouterr().err == f"The worker w {lack}; {advice}.\n"

@@ -13,28 +13,30 @@ import tempfile
 from pathlib import Path
 from unittest.mock import patch
 
+import portable
 import pytest
 
-from runner import kernel_environment, noise_audit, request, run
+from runner import request, run
+from runner.execute import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 OLD = {"Nehalem", "Westmere", "SandyBridge"}  # without AVX2: nothing is pinned there
 # What qemu cannot do of these models, it says on the kernel's stderr unless it is left out.
 LESS = ",-pcid,-x2apic,-tsc-deadline,-hle,-rtm,-invpcid"
 QEMU = shutil.which("qemu-x86_64")
-PINNED = kernel_environment.pins() == kernel_environment.AVX2
+PINNED = environment.pins() == environment.AVX2
 pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.weekly,
     pytest.mark.skipif(not QEMU, reason="no qemu-x86_64 here: apt-get install qemu-user"),
-    pytest.mark.skipif(
-        kernel_environment.pins() != kernel_environment.AVX2, reason="a processor without AVX2"
-    ),
+    pytest.mark.skipif(environment.pins() != environment.AVX2, reason="a processor without AVX2"),
 ]
 
 
 def digests(*emulator):
     """{operation: digest of its bits}, with the pinned code paths."""
     command = [*emulator, sys.executable, str(ROOT / "tests" / "arithmetic.py")]
-    variables = os.environ | kernel_environment.settings()
+    variables = os.environ | environment.settings()
     done = subprocess.run(command, env=variables, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return dict(line.split(": ") for line in done.stdout.splitlines())
@@ -66,11 +68,11 @@ def executed(processor, only, build):
         limits = ["--cell-limit", "20000", "--whole-limit", "40000", "--workers", "1"]
         options = request.parser().parse_args(["--build", str(build), "--only", only, *limits])
         if processor in OLD:
-            options.env = [f"{name}=" for name in kernel_environment.pins()]
+            options.env = [f"{name}=" for name in environment.pins()]
         with patch.dict(os.environ, JUPYTER_PATH=folder):
             status, tasks = run.complete(request.jobs_of(options), options)
-    found = [each for task in tasks if task.outcome.good for each in noise_audit.moved(task)]
-    print(*noise_audit.table(found), sep="\n")
+    found = [each for task in tasks if task.outcome.good for each in portable.moved(task)]
+    print(*portable.table(found), sep="\n")
     return status == 0 and all(each.difference.share <= 1 for each in found)
 
 

@@ -7,8 +7,10 @@ from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
-from helpers import asd, evidence, simulate
-from helpers.scores import clipped, logits
+from experiments import evidence, simulate
+from experiments.repeated_splits import logits
+from helpers.screening import asd
+from helpers.screening.scores import clipped
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +74,7 @@ def test_nobody_is_better_than_bayes(joint):
         assert worse["AUC"] < ceiling["AUC"]
 
 
-def test_a_fresh_table_is_the_simulators():
-    X, y = evidence.fresh_table(600, 0)
-    assert X.shape == (600, 10)
-    assert y.sum() == round(600 * 161 / 800)
-    assert not np.array_equal(X, evidence.fresh_table(600, 1)[0])
-    again = simulate.simulate(479, 121, np.random.default_rng([0, 600]), simulate.figures())
-    np.testing.assert_array_equal(again[asd.ITEMS], X)
-
-
+@pytest.mark.slow
 def test_the_smallest_tables_row_of_every_model_is_computed_again(joint):
     committed = pd.read_csv(evidence.CURVE)
     assert committed.groupby(["rows", "table"]).size().tolist() == [7] * 6 * 12

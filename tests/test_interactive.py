@@ -8,7 +8,8 @@ from IPython.utils.capture import capture_output
 from ipywidgets import Dropdown, FloatSlider
 from PIL import Image
 
-from helpers import interactive, plots
+from helpers.figures import plots
+from helpers.figures import sliders as interactive
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def box(controls, frames=()):
 
 
 def test_a_move_draws_anew(monkeypatch):
-    monkeypatch.delenv(interactive.FRAMES, raising=False)
+    monkeypatch.delenv(interactive._FRAMES, raising=False)
     made, controls = [], sliders()
     monkeypatch.setattr(interactive, "HTML", lambda: made.append(Picture()) or made[-1])
     monkeypatch.setattr(interactive, "VBox", lambda children: children[0])
@@ -59,7 +60,7 @@ class Picture:
 
 
 def test_what_fails_in_a_move_is_shown(monkeypatch):
-    monkeypatch.delenv(interactive.FRAMES, raising=False)
+    monkeypatch.delenv(interactive._FRAMES, raising=False)
     picture, slider = Picture(), FloatSlider(1, min=0, max=2)
     monkeypatch.setattr(interactive, "HTML", lambda: picture)
     monkeypatch.setattr(interactive, "VBox", lambda children: children[0])
@@ -76,7 +77,7 @@ def test_what_fails_in_a_move_is_shown(monkeypatch):
 
 
 def test_frames_are_left_where_the_environment_says(monkeypatch, tmp_path):
-    monkeypatch.setenv(interactive.FRAMES, str(tmp_path))
+    monkeypatch.setenv(interactive._FRAMES, str(tmp_path))
     box(sliders(), frames=["height", "kind"])
     told = json.loads((tmp_path / "draw" / "frames.json").read_text(encoding="utf-8"))
     height, kind = told["controls"]
@@ -95,13 +96,6 @@ def test_frames_are_left_where_the_environment_says(monkeypatch, tmp_path):
                 pictures[each["label"], value] = picture.tobytes()
     assert pictures["height", 1] == pictures["what", "a"]
     assert len(set(pictures.values())) == len(pictures) - 1
-
-
-def test_without_a_folder_none_are_left(monkeypatch, tmp_path):
-    monkeypatch.delenv(interactive.FRAMES, raising=False)
-    monkeypatch.chdir(tmp_path)
-    box(sliders(), frames=["height"])
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import json
 import os
-import platform
+import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
-from test_run import add
+from support import ROOT, add
 
 from runner import lab
 
@@ -24,7 +24,7 @@ def folder(tmp_path, monkeypatch):
 def started(monkeypatch):
     """The commands and environments that would have been started."""
     found = []
-    monkeypatch.setattr(lab.kernel_environment, "become", lambda *given: found.append(given) or 0)
+    monkeypatch.setattr(lab.environment, "become", lambda *given: found.append(given) or 0)
     return found
 
 
@@ -65,17 +65,9 @@ def test_a_newer_notebook_is_named_and_the_copy_stays(folder, started, capsys):
     assert "is yours" not in capsys.readouterr().out
 
 
-def test_what_is_no_notebook_is_left_alone(folder, started):
-    add(folder, "01-one", "print(1)")
-    own = folder / "my-notebooks" / "01-one.ipynb"
-    own.parent.mkdir()
-    own.write_text("half of a")
-    assert lab.main([]) == 0
-    assert own.read_text() == "half of a"
-
-
 def test_everything_that_jupyter_writes_is_inside(folder, started):
     add(folder, "01-one", "print(1)")
+    shutil.copytree(ROOT / ".jupyter", folder / ".jupyter")
     lab.main(["--port=9000"])
     [(command, environment)] = started
     assert command[-1] == "--port=9000" or command[-2:] == ["--port=9000", "--allow-root"]
@@ -87,35 +79,6 @@ def test_everything_that_jupyter_writes_is_inside(folder, started):
     layout = json.loads(space.read_text())["data"]["layout-restorer:data"]
     assert layout["main"]["current"] == "notebook:my-notebooks/01-one.ipynb"
     assert layout["left"]["current"] == "@jupyterlab/toc:plugin"
-
-
-def test_where_somebody_has_worked_the_layout_stays(folder, started):
-    add(folder, "01-one", "print(1)")
-    lab.main([])
-    [space] = (folder / "my-notebooks" / ".lab" / "workspaces").iterdir()
-    space.write_text(space.read_text().replace("toc:plugin", "mine"))
-    lab.main([])
-    assert "mine" in space.read_text()
-
-
-def test_a_link_that_leads_nowhere_now_is_not_written_over(folder, started):
-    add(folder, "01-one", "print(1)")
-    own = folder / "my-notebooks" / "01-one.ipynb"
-    own.parent.mkdir()
-    own.symlink_to(folder / "not mounted" / "01-one.ipynb")
-    assert lab.main([]) == 0
-    assert own.is_symlink()
-
-
-def test_to_open_a_copy_is_not_to_change_it(folder, started):
-    """JupyterLab writes the version of the kernel's Python into a notebook that lacks it."""
-    source = add(folder, "01-one", "print(1)")
-    nb = nbformat.read(source, as_version=4)
-    nb.metadata.language_info = {"name": "python"}
-    nbformat.write(nb, source)
-    lab.main([])
-    copy = nbformat.read(folder / "my-notebooks" / "01-one.ipynb", as_version=4)
-    assert copy.metadata.language_info == {"name": "python", "version": platform.python_version()}
 
 
 CASES = ["no notebooks", "a file", "outside", "no notebook", "notebooks", ".", ".mine"]

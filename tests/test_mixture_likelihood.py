@@ -1,7 +1,5 @@
 """The gate's formulas against brute force, differences and autodiff; EM against L-BFGS."""
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -11,11 +9,10 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from helpers.gradient import complex_step, finite_difference
-from helpers.mixture_likelihood import (
+from helpers.moe.likelihood import (
     climb,
     fit_gate,
     gate_objective,
-    lbfgs,
     log_chances,
     mixture_objective,
     mixture_step,
@@ -34,10 +31,6 @@ def problem():
     P[:, 3] *= 0.3
     P[Z[:, 1] > 0, 0] *= 0.2  # expert 0 is good where the first input is negative
     return Z, P, rng.normal(size=(3, 4))
-
-
-def test_z_starts_with_one():
-    np.testing.assert_array_equal(with_one(np.array([[2.0, 3], [4, 5]])), [[1, 2, 3], [1, 4, 5]])
 
 
 def test_responsibilities_are_the_posterior_by_counting():
@@ -144,26 +137,12 @@ def test_em_and_lbfgs_find_the_same_maximum(problem, C):
     assert abs(-third.fun - path[-1]) <= 1e-4
 
 
-def test_the_gate_sends_rows_where_the_expert_is_good(problem):
-    Z, P, _ = problem
-    V, _ = fit_gate(Z, P)
-    G = softmax(Z @ V, axis=1)
-    low = Z[:, 1] < 0
-    assert G[low, 0].mean() > 2 * G[~low, 0].mean()
-    assert G[:, 3].mean() < 0.1
-    one, path = fit_gate(Z, P[:, :1])
-    np.testing.assert_allclose(one, 0)
-    assert path[0] == pytest.approx(np.log(P[:, 0]).sum())
-
-
 def test_a_fit_that_is_cut_short_says_so(problem):
     Z, P, _ = problem
     with pytest.raises(ArithmeticError, match="EM still gains .* after 3 iterations; allow more"):
         fit_gate(Z, P, solver="em", max_iter=3)
     with pytest.raises(ArithmeticError, match="L-BFGS did not converge.*allow more iterations"):
         fit_gate(Z, P, solver="lbfgs", max_iter=1)
-    with pytest.raises(ValueError, match="solver must be 'em' or 'lbfgs', not 'sgd'"):
-        fit_gate(Z, P, solver="sgd")
 
 
 def test_climbing_stops_at_the_gain_and_refuses_to_go_down():
@@ -219,32 +198,6 @@ def test_an_em_iteration_raises_the_likelihood_and_its_parts_are_newton_steps(tr
     np.testing.assert_allclose(W2[1], newton_step(W[1], Z, R[:, 1:] * Y, 3.0))
 
 
-@pytest.mark.parametrize("size", [1, 30, 1_000])
-def test_the_gradient_is_the_objectives_with_weights_of_any_size(trainable, size):
-    """A floor under probabilities was in the objective and in no slope: off by 3.6."""
-    V, W, Z, Y = trainable
-    at = size * np.concatenate([V.ravel(), W.ravel()])
-    rng = np.random.default_rng(0)
-    weight = rng.uniform(0, 3, len(Z))
-
-    def mixture(flat):
-        V, W = flat[:6].reshape(3, 2), flat[6:].reshape(2, 3, 3)
-        return mixture_objective(V, W, Z, Y, 3.0, weight)
-
-    value, gradient = mixture(at)
-    assert np.isfinite(value)
-
-    def by_torch(flat):
-        V, W = flat[:6].reshape(3, 2), flat[6:].reshape(2, 3, 3)
-        z = torch.tensor(Z)
-        log_p = (torch.log_softmax(z @ W, dim=2) * torch.tensor(Y)).sum(dim=2).T
-        whole = torch.logsumexp(torch.log_softmax(z @ V, dim=1) + log_p, dim=1)
-        return (torch.tensor(weight) * whole).sum() - (flat**2).sum() / 6
-
-    expected = torch.func.grad(by_torch)(torch.tensor(at)).numpy()
-    np.testing.assert_allclose(gradient, expected, atol=1e-6, rtol=1e-9)
-
-
 def test_a_row_that_weighs_two_is_a_row_twice(trainable, problem):
     V, W, Z, Y = trainable
     weight = np.arange(len(Z)) % 3
@@ -273,23 +226,3 @@ def test_a_sparse_input_of_the_gate_is_the_dense_one(problem):
     np.testing.assert_allclose(
         fit_gate(with_one(sparse.csr_array(Z[:, 1:])), P)[0], fit_gate(Z, P)[0], atol=1e-5
     )
-
-
-def test_what_counts_as_converged_grows_with_the_sum():
-    def quartic(offset):
-        return lambda v: (offset - np.sum(v**4), -4 * v**3)
-
-    with pytest.raises(ArithmeticError, match="did not converge"):
-        lbfgs(quartic(0.0), np.array([0.7]), max_iter=1)
-    (end,), path = lbfgs(quartic(-1e6), np.array([0.7]), max_iter=1)
-    assert 1e-3 < 4 * abs(end) ** 3 < 1
-    assert len(path) == 2
-
-
-def test_a_wide_prior_is_no_singular_matrix():
-    rng = np.random.default_rng(5)
-    Z, T = with_one(rng.normal(size=(500, 2))), np.eye(3)[rng.integers(0, 3, 500)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        V = newton_step(np.zeros((3, 3)), Z, T, C=1e17)
-    assert np.abs(V).max() < 1

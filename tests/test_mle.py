@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from helpers import mle, scores
+from helpers import mle
+from helpers.screening import scores
 
 weights = st.lists(st.floats(0.01, 1), min_size=4, max_size=4)
 means = st.floats(-3, 3)
@@ -71,8 +72,8 @@ def test_gaussians_against_quadrature(m1, s1, m2, s2):
     p, q = stats.norm(m1, s1), stats.norm(m2, s2)
     x = np.linspace(m1 - 12 * s1, m1 + 12 * s1, 4001)
     cross = integrate.simpson(-p.pdf(x) * q.logpdf(x), x=x)
-    np.testing.assert_allclose(mle.gaussian_cross_entropy(m1, s1, m2, s2), cross, rtol=1e-8)
-    np.testing.assert_allclose(mle.gaussian_entropy(s1), p.entropy(), atol=1e-12)
+    np.testing.assert_allclose(mle._gaussian_cross_entropy(m1, s1, m2, s2), cross, rtol=1e-8)
+    np.testing.assert_allclose(mle._gaussian_entropy(s1), p.entropy(), atol=1e-12)
     kl = mle.gaussian_kl(m1, s1, m2, s2)
     np.testing.assert_allclose(kl, cross - p.entropy(), rtol=1e-6, atol=1e-7)
     assert kl >= -1e-12
@@ -81,7 +82,7 @@ def test_gaussians_against_quadrature(m1, s1, m2, s2):
 @pytest.mark.parametrize("sd", [0, -1, np.nan])
 def test_a_standard_deviation_is_positive(sd):
     calls = [
-        lambda: mle.gaussian_entropy(sd),
+        lambda: mle._gaussian_entropy(sd),
         lambda: mle.gaussian_kl(0, sd, 0, 1),
         lambda: mle.gaussian_kl(0, 1, 0, sd),
         lambda: mle.gaussian_log_likelihood([0.0], 0, sd),
@@ -134,14 +135,6 @@ def test_probabilities_sum_to_1_within_a_billionth():
     mle.entropy([0.5, 0.5 + 5e-10])
     with pytest.raises(ValueError, match="not a probability vector"):
         mle.entropy([0.5, 0.5 + 5e-9])
-
-
-def test_a_fit_returns_the_end_of_the_path():
-    end = mle.fit_by_descent(lambda m: m - 1.0, [0.0], 0.5, 10, tol=0.3)
-    assert end == pytest.approx(1 - 0.5**2, abs=1e-15)  # as soon as it is there
-    with pytest.raises(ArithmeticError, match="after 3 steps of size 0.5.*is a minimum at all$"):
-        mle.fit_by_descent(lambda m: m - 1.0, [0.0], 0.5, 3, tol=0.1)
-    assert mle.fit_by_descent(lambda m: m - 1.0, [0.0], 0.5, 4, tol=0.1) == 1 - 0.5**4
 
 
 def test_a_fit_that_overflows_is_silent_until_it_says_so():

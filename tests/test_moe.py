@@ -1,16 +1,13 @@
 """Out-of-fold features, the mixture of given experts, and the mixture of trainable ones."""
 
-import inspect
 import warnings
 from statistics import NormalDist
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_breast_cancer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -28,11 +25,12 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from helpers import asd, moe, stacking
-from helpers.classifiers import ScoreRule
-from helpers.gate import Gate, one_scale
-from helpers.logistic_mixture import LogisticMixture
-from helpers.mixture_likelihood import fit_gate, lbfgs, with_one
+from experiments.classifiers import ScoreRule
+from helpers.moe import given_experts as moe
+from helpers.moe import stacking
+from helpers.moe.likelihood import fit_gate, with_one
+from helpers.moe.logistic_experts import LogisticMixture
+from helpers.screening import asd
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +62,6 @@ def test_scikit_learns_own_checks(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the inner experts say of the checks' odd data
         check(estimator)
-
-
-def test_meta_features_are_probabilities_of_class_1(rows):
-    X, y = rows
-    models = {"prior": DummyClassifier(), "rule": ScoreRule()}
-    features = stacking.meta_features(stacking.fit_all(models, X, y), X)
-    assert features.shape == (800, 2)
-    np.testing.assert_allclose(features[:, 0], y.mean())
-    np.testing.assert_array_equal(features[:, 1], X.sum(axis=1) >= 6)
-    assert not hasattr(models["rule"], "classes_")  # clones are fitted, not what was given
 
 
 def test_out_of_fold_never_sees_the_row():
@@ -149,19 +137,6 @@ def test_its_gate_maximises_the_likelihood_of_out_of_fold_predictions(rows):
         np.testing.assert_array_equal(
             mixture.experts_[name].predict_proba(X), model.fit(X, y).predict_proba(X)
         )
-
-
-def test_a_gate_over_predictions_that_are_there_is_this_classifier(rows):
-    X, y = rows
-    experts = {"LR": LogisticRegression(), "rule": ScoreRule()}
-    meta = stacking.out_of_fold(experts, X[:600], y[:600], 5, seed=0)
-    test = stacking.meta_features(stacking.fit_all(experts, X[:600], y[:600]), X[600:])
-    mixture = moe.MixtureOfExperts(list(experts.items()), random_state=0).fit(X[:600], y[:600])
-    P = stacking.of_label(meta, y[:600])
-    np.testing.assert_allclose(
-        np.sum(Gate().fit(X[:600], P).weights(X[600:]) * test, axis=1),
-        mixture.predict_proba(X[600:])[:, 1],
-    )
 
 
 def test_em_and_lbfgs_give_one_classifier(rows):
@@ -322,56 +297,6 @@ def test_the_best_of_several_starts_is_kept(rows):
     assert [getattr(given, name) for name in names] == list(range(7))
 
 
-@pytest.fixture(scope="module")
-def unscaled():
-    """Five columns of the breast-cancer data, from 0.1 to 1000: EM in plain numbers went down."""
-    X, y = load_breast_cancer(return_X_y=True)
-    return X[:, :5], y
-
-
-def test_em_climbs_on_unscaled_columns_from_every_start(unscaled):
-    X, y = unscaled
-    for seed in range(6):
-        em = LogisticMixture(C=10.0, n_starts=1, solver="em", random_state=seed).fit(X, y)
-        assert np.diff(em.log_likelihood_).min() >= 0
-        lbfgs = LogisticMixture(C=10.0, n_starts=1, random_state=seed).fit(X, y)
-        assert abs(lbfgs.log_likelihood_[-1] - em.log_likelihood_[-1]) < 0.2
-        assert np.diff(lbfgs.log_likelihood_).min() >= -1e-9
-
-
-def test_other_units_change_nothing_but_the_units(regimes):
-    X, y = regimes
-    one = LogisticMixture(C=100, n_starts=1, random_state=0).fit(X, y)
-    other = LogisticMixture(C=100, n_starts=1, random_state=0).fit(1e6 * X + 5, y)
-    assert other.log_likelihood_[-1] == pytest.approx(one.log_likelihood_[-1], abs=1e-6)
-    np.testing.assert_allclose(
-        other.predict_proba(1e6 * X + 5), one.predict_proba(X), rtol=1e-4, atol=1e-7
-    )
-    parts, others = (
-        np.array(m.contrasts(rows, y)).reshape(2, 3, 2)
-        for m, rows in [(one, X), (other, 1e6 * X + 5)]
-    )
-    np.testing.assert_allclose(others[..., 1] * 1e6, parts[..., 1], rtol=1e-3)
-    moved = others[0, :, 0] + 5 * others[0, :, 1]
-    np.testing.assert_allclose(moved, parts[0, :, 0], rtol=1e-3, atol=1e-4)
-
-
-def test_rows_that_are_equal_are_counted(rows):
-    X, y = rows
-    settings = {"n_starts": 1, "random_state": 0}
-    one = LogisticMixture(**settings).fit(X, y)
-    apart = X + 1e-9 * np.random.default_rng(0).normal(size=X.shape)
-    other = LogisticMixture(**settings).fit(apart, y)
-    assert one.log_likelihood_[-1] == pytest.approx(other.log_likelihood_[-1], abs=1e-4)
-    weight = np.arange(len(y)) % 3
-    twice = np.repeat(np.arange(len(y)), weight)
-    weighted = LogisticMixture(**settings).fit(X, y, weight)
-    repeated = LogisticMixture(**settings).fit(X[twice], y[twice])
-    np.testing.assert_allclose(
-        weighted.contrasts(X, y, weight), repeated.contrasts(X[twice], y[twice]), rtol=1e-3
-    )
-
-
 def test_a_data_frame_reaches_experts_that_choose_columns_by_name():
     table = asd.load()
     y = table[asd.TARGET]
@@ -423,17 +348,6 @@ def test_missing_values_and_sparse_rows_pass_where_every_expert_takes_them(rows)
         )
     plain = moe.MixtureOfExperts(random_state=0).fit(X, y)
     np.testing.assert_allclose(plain.gate(sparse.csr_array(X)), plain.gate(X))
-
-
-@pytest.mark.filterwarnings(
-    "ignore:(All-NaN|Degrees of freedom|invalid value|Mean of empty):RuntimeWarning"
-)
-def test_what_is_missing_stands_at_the_mean_for_the_gate():
-    X = np.array([[1.0, np.nan], [3, np.nan], [np.nan, np.nan], [5, np.nan]])
-    for rows_ in (X, pd.DataFrame(X)):
-        filled = one_scale(rows_).fit(rows_).transform(rows_)
-        np.testing.assert_allclose(filled[:, 0], np.array([-1, 0, 0, 1]) * np.sqrt(1.5))
-        np.testing.assert_array_equal(filled[:, 1], 0)  # a column without any value stays one
 
 
 def test_weights_reach_experts_folds_and_gate(rows):
@@ -500,23 +414,6 @@ def test_parameters_that_cannot_be_are_refused_in_a_sentence(rows):
         moe.MixtureOfExperts(near).fit(X, y, sample_weight=np.ones(800))
 
 
-def test_a_gates_settings_are_the_same_wherever_it_is_fitted():
-    for name, expected in {"C": 0.1, "tol": 1e-10, "max_iter": 20_000, "solver": "lbfgs"}.items():
-        where = (fit_gate, Gate, moe.MixtureOfExperts)
-        defaults = [inspect.signature(what).parameters[name].default for what in where]
-        assert defaults == [expected] * 3
-    defaults = {n: p.default for n, p in inspect.signature(LogisticMixture).parameters.items()}
-    assert defaults == {
-        "n_experts": 2,
-        "C": 1.0,
-        "n_starts": 3,
-        "solver": "lbfgs",
-        "tol": 1e-4,
-        "max_iter": 5_000,
-        "random_state": None,
-    }
-
-
 @pytest.mark.parametrize("names", [(1, 2), ("n", "j")])
 def test_experts_know_the_labels_by_name_in_every_fold(rows, names):
     """Folds that rename the labels 0 and 1 give the weight to another class, or to none."""
@@ -550,10 +447,3 @@ def test_errors_are_refused_where_it_is_no_maximum(rows):
     assert max(seen["given"]) < 0.05 < min(seen["refused"]) < 0.07
     with pytest.raises(ValueError, match="^y holds a label that was not there when"):
         whole.contrasts(X, 2 * y - 1)
-
-
-def test_a_number_that_is_none_ends_no_climb():
-    with pytest.raises(ArithmeticError, match="did not converge"):
-        lbfgs(lambda v: (np.nan, np.full(2, np.nan)), np.zeros(2), 5)
-    with pytest.raises(ValueError, match="is not a finite number"):
-        Gate().fit(np.ones((4, 1)) * [[1.0], [2], [3], [4]], np.full((4, 2), np.nan))

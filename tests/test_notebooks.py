@@ -158,23 +158,6 @@ def test_the_readme_shows_the_notebooks_own_figure():
     assert (ROOT / "docs" / "saddle.png").read_bytes() == png, "out of date: run make figure"
 
 
-def test_the_readme_is_short():
-    shown = re.sub("<!--.*?-->", "", (ROOT / "README.md").read_text("utf-8"), flags=re.DOTALL)
-    assert len(shown.splitlines()) <= 120
-
-
-def test_problem_5_exports_to_a_folder_for_each_choice_of_parameters():
-    """Points of a sweep are executed side by side, and must not write one file."""
-    cells = {cell.id: cell for cell in nbformat.read(NOTEBOOKS[4], as_version=4).cells}
-    names = {node.targets[0].id for node in _parsed(cells["parameters"]).body}
-    assert {"data", "unlabelled", "seed", "epochs"} <= names
-    export = "\n".join(cells["export"].source.splitlines()[:3])
-    assert 'f"predictions-{Path(unlabelled).stem}.csv"' in cells["predict-check"].source
-    assert names - {"unlabelled"} <= {
-        node.id for node in ast.walk(ast.parse(export)) if isinstance(node, ast.Name)
-    }
-
-
 def test_one_place_imports_tensorflow():
     """Triton, which PyPI's PyTorch for Linux brings, must not be loaded after it."""
     paths = [path for folder in ("helpers", "tests") for path in (ROOT / folder).glob("*.py")]

@@ -1,17 +1,15 @@
 """Each figure is drawn, not blank, carries its alt text, and is the same bytes twice."""
 
 import io
-import os
-import subprocess
-import sys
 from base64 import b64decode
 
 import matplotlib.image
 import numpy as np
 import pytest
 
-from helpers import drawings, house_style, plots
-from helpers.figure_data import MIME
+from helpers.figures import _style as house_style
+from helpers.figures import drawings, plots
+from helpers.figures._data import MIME
 
 LINE = (np.arange(4), np.arange(4) ** 2)
 DENSITIES = np.array([[0.0, 1, 2, 3], [0.1, 0.5, 0.4, 0.1], [0.3, 0.3, 0.3, 0.3]])
@@ -83,19 +81,6 @@ def test_without_alt_text_there_is_no_figure(name):
         CALLS[name]()
 
 
-def test_a_first_run_with_many_fonts_says_nothing(tmp_path):
-    """Matplotlib warns after five seconds of listing them: here at once."""
-    code = (
-        "import threading; later = threading.Timer\n"
-        "threading.Timer = lambda seconds, *given: later(0, *given)\n"
-        "import helpers.house_style"
-    )
-    env = os.environ | {"MPLCONFIGDIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert list(tmp_path.glob("fontlist*"))
-
-
 @pytest.fixture
 def data(monkeypatch):
     """A function that draws one of CALLS, or a figure of one's own, and returns its data."""
@@ -132,20 +117,6 @@ def test_counts_colours_and_levels_are_in_it(data):
     assert levels[-2:] == ["-2", "5"]  # the lowest and the highest ground
 
 
-def test_bars_and_points_are_in_it(data):
-    assert data(CALLS["bars"])["panel 1"]["bars"] == {"x": "0 1", "heights": "1 2"}
-    points = data(CALLS["mixture"])["panel 3"]
-    assert points["points 1"]["x"] == "-1"
-    assert points["colours 1"] == ["0.2"]
-    assert points["colours 2"] == ["0.9"]
-
-
-def test_a_divergence_is_the_area_that_is_drawn(data):
-    x, p, q = DENSITIES
-    total = np.trapezoid(p * np.log(p / q), x)
-    assert data(CALLS["divergences"])["panel 1"]["title"] == f"KL(p ‖ q) = {total:.3f} nats"
-
-
 def test_a_mixture_is_gate_times_experts(data):
     line = data(CALLS["mixture"])["panel 3"]["lines"]["line 1"]["y"].split()
     assert np.allclose([float(v) for v in line], [0.16, 0.5, 0.84])
@@ -158,30 +129,9 @@ def test_a_model_looks_the_same_in_every_figure():
     assert house_style.plain_style("net")[0] == alone[0]
 
 
-def test_every_model_has_a_look_of_its_own():
-    names = ["two logistic experts", "… with products of items", "logistic regression", "rule"]
-    names += ["stack of three experts", "gate over three experts", "forest, tuned", "net"]
-    styles = house_style.styles(names)
-    for part in zip(*styles, strict=True):
-        assert len(set(map(str, part))) == len(names)
-
-
-def test_two_of_one_model_share_a_colour_and_differ_in_dash():
-    one, other = house_style.styles(["forest on items", "forest on items, tuned"])
-    assert one[0] == other[0]
-    assert one[1:] != other[1:]
-
-
 def test_rounding_is_no_digit_of_it(data):
     line = ([0, 1], [1e-17, 1.0])
     assert data(lambda **k: plots.curves({"a": line}, "x", "y", **k))["panel 1"]["lines"]["a"] == {
         "x": "0 1",
         "y": "0 1",
     }
-
-
-def test_ticks_are_written_without_mathematics(data):
-    line = ([1.0, 10.0, 100.0], [1, 2, 3])
-    panel = data(lambda **k: plots.curves({"a": line}, "x", "y", xscale="log", **k))["panel 1"]
-    assert panel["x"]["scale"] == "log"
-    assert "10^1" in panel["x"]["ticks"]

@@ -6,25 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import portable
 import pytest
-from test_faults import states
-from test_run import add, main, texts
+from support import add, main, texts
 
-from runner import kernel_environment, noise_audit
+from runner.execute import environment
 
 SHOW = "import os\n\nprint(*(f'{k}={v}' for k, v in sorted(os.environ.items())), sep='\\n')"
 # What a front end or IPython itself sets in its kernel.
 KERNELS_OWN = {"JPY_PARENT_PID", "JPY_SESSION_NAME", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR"}
-KERNELS_OWN |= {"RUNNER_LOG", "RUNNER_HOME", "RUNNER_MEMORY", "PYTHONPATH"}  # runner/kernel_start
+KERNELS_OWN |= {"RUNNER_KERNEL"}
 KERNELS_OWN |= {"PAGER", "GIT_PAGER", "MPLBACKEND", "TERM", "PYDEVD_USE_FRAME_EVAL"}
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "requirements.lock").write_text("", encoding="utf-8")
-    return tmp_path
 
 
 def test_a_kernel_gets_the_made_environment_and_no_other(folder, monkeypatch):
@@ -35,15 +27,14 @@ def test_a_kernel_gets_the_made_environment_and_no_other(folder, monkeypatch):
     assert main(folder, "--env", "OWN=mine", "--env", "LANG=") == 0
     (printed,) = texts(folder / "notebooks" / "01-shows.ipynb")
     seen = dict(line.split("=", 1) for line in printed.splitlines())
-    wanted = kernel_environment.made(
-        (folder / "build" / ".home").resolve(), {"OWN": "mine", "LANG": ""}
-    )
+    wanted = environment.made((folder / "build" / ".home").resolve(), {"OWN": "mine", "LANG": ""})
     assert {k: v for k, v in seen.items() if k not in KERNELS_OWN} == wanted
     assert (seen["TZ"], seen["OWN"]) == ("UTC", "mine")
     assert not {"MARK", "LANG"} & set(seen)
     assert dict(os.environ) == before
 
 
+@pytest.mark.slow
 def test_a_persons_own_settings_do_not_reach_a_kernel(folder, monkeypatch):
     startup = folder / "person" / ".ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
@@ -63,48 +54,17 @@ def test_a_persons_own_settings_do_not_reach_a_kernel(folder, monkeypatch):
     assert texts(folder / "notebooks" / "01-looks.ipynb") == ["False\n", "1.5\n"]
 
 
-def test_a_home_that_cannot_be_written_to_is_no_trouble(folder, monkeypatch):
-    monkeypatch.setenv("HOME", "/proc/nobody")
-    path = add(folder, "01-draws", "import matplotlib.pyplot\n\nprint(1)")
-    assert main(folder) == 0
-    assert texts(path) == ["1\n"]
-
-
-def test_another_machine_or_variable_is_a_reason(folder, monkeypatch, capsys):
-    add(folder, "01-fine", "print(1)")
-
-    def state(*arguments):
-        assert main(folder, "--explain", *arguments) == 0
-        return states(folder)["01-fine.ipynb"], capsys.readouterr().out
-
-    assert state()[0] == "ok"
-    assert state()[0] == "cached"
-    for change in (["--env", "ATEN_CPU_CAPABILITY=default"], ["--env", "NEW=1"]):
-        name = change[1].partition("=")[0]
-        for arguments in (change, []):  # there, and back again
-            found, said = state(*arguments)
-            assert found == "ok"
-            assert f"the variable {name} has changed" in said
-    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")  # a shell's does not reach a kernel
-    assert state()[0] == "cached"
-    monkeypatch.setenv("TMPDIR", str(folder))
-    assert "the variable TMPDIR has changed" in state()[1]
-    monkeypatch.setattr(kernel_environment, "processor", lambda: "another")
-    assert "the processor or system has changed" in state()[1]
-
-
 def test_what_is_pinned_on_which_machine(monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    for able, pinned in [({"avx2", "fma", "sse2"}, kernel_environment.AVX2), ({"avx", "sse2"}, {})]:
-        monkeypatch.setattr(kernel_environment, "features", lambda able=able: frozenset(able))
-        assert kernel_environment.pins() == pinned
+    for able, pinned in [({"avx2", "fma", "sse2"}, environment.AVX2), ({"avx", "sse2"}, {})]:
+        monkeypatch.setattr(environment, "features", lambda able=able: frozenset(able))
+        assert environment.pins() == pinned
     monkeypatch.setattr("platform.machine", lambda: "arm64")
-    assert kernel_environment.pins() == kernel_environment.ARM64
+    assert environment.pins() == environment.ARM64
 
 
-@pytest.mark.skipif(
-    kernel_environment.pins() != kernel_environment.AVX2, reason="a processor without AVX2"
-)
+@pytest.mark.slow
+@pytest.mark.skipif(environment.pins() != environment.AVX2, reason="a processor without AVX2")
 def test_the_libraries_take_the_pinned_paths(folder):
     path = add(
         folder,
@@ -123,7 +83,8 @@ def test_the_libraries_take_the_pinned_paths(folder):
 NOISE = "noise = len(os.environ.get('OPENBLAS_CORETYPE', '')) == len('Prescott')"
 
 
-@pytest.mark.skipif("pni" not in kernel_environment.features(), reason="for x86-64 on Linux")
+@pytest.mark.slow
+@pytest.mark.skipif("pni" not in environment.features(), reason="for x86-64 on Linux")
 @pytest.mark.parametrize(
     ("shown", "status", "line"),
     [
@@ -140,33 +101,19 @@ def test_the_audit_finds_what_hangs_on_a_code_path(folder, capsys, shown, status
     add(folder, "01-noisy", "import os", NOISE, f"print({shown})")
     (folder / "pyproject.toml").write_text("[tool.runner]\natol = 2e-15\n", encoding="utf-8")
     assert main(folder) == 0
-    assert noise_audit.main(["--sets", "unpinned", "prescott"]) == status
+    assert portable.main(["--sets", "unpinned", "prescott"]) == status
     printed = capsys.readouterr()
     assert "2 sets of code paths (unpinned, prescott), 2 executions, " in printed.out
     assert line in " ".join((printed.out + printed.err).split())
     moves = line.split(" ")[0] in ("RED", "warn", "digit")
     assert ("01-noisy, cell-2 [prescott]" in " ".join(printed.out.split())) == moves
     assert main(folder, "--keep", "--explain") == 0
-    assert "nothing that it was made of has changed" in capsys.readouterr().out  # its own build/
-
-
-def test_no_two_sets_are_at_work_at_once(folder):
-    """Problem 5 writes a spreadsheet and reads it back: another set's half of it is none."""
-    code = "mark = Path('at work')\nmark.touch(exist_ok=False)\ntime.sleep(0.5)\nmark.unlink()"
-    add(folder, "01-writes", "import time\nfrom pathlib import Path", code)
-    assert main(folder) == 0
-    assert noise_audit.main(["--sets", "unpinned", "shell", "--workers", "2"]) == 0
-
-
-def test_a_set_that_is_not_there(folder, capsys):
-    add(folder, "01-fine", "print(1)")
-    assert noise_audit.main(["--sets", "mainframe"]) == 2
-    assert "There is no set mainframe here; this processor has: " in capsys.readouterr().err
+    assert "unchanged since the last run" in capsys.readouterr().out  # its own build/
 
 
 def test_a_command_in_the_kernels_settings():
     code = "import os; print(os.environ['TZ'], os.environ['HOME'])"
-    command = [sys.executable, "-m", "runner.kernel_environment", sys.executable, "-c", code]
+    command = [sys.executable, "-m", "runner.execute.environment", sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout == f"UTC {Path.home()}\n"
 
@@ -174,11 +121,23 @@ def test_a_command_in_the_kernels_settings():
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="the files are listed by git")
 @pytest.mark.skipif(os.name == "nt", reason="a home and a mask as Unix has them")
 def test_a_copy_without_git_in_an_odd_folder_of_an_odd_shell(tmp_path):
     """A zip, unpacked by somebody else: it comes out as committed, to the byte."""
-    listed = ["git", "ls-files", "-z", "notebooks", "helpers", "runner", "data", "*.toml", "*.lock"]
+    listed = [
+        "git",
+        "ls-files",
+        "-z",
+        "notebooks",
+        "helpers",
+        "runner",
+        "experiments",
+        "data",
+        "*.toml",
+        "*.lock",
+    ]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True).stdout.split("\0")
     copy = tmp_path / "a földer, odd"
     for name in filter(None, names):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from helpers import asd
-from helpers.remarks import remarks, separation
+from helpers.screening import asd
+from helpers.screening.remarks import remarks, separation
 
 
 @pytest.fixture

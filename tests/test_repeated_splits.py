@@ -1,18 +1,14 @@
 """Honest scores against other formulas, and that a leak is seen where there is nothing to learn."""
 
-import os
-import signal
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 from scipy import stats
 from scipy.stats import rankdata
 
-from helpers import asd, evidence, mle, repeated_splits, scores
+from experiments import repeated_splits
+from helpers import mle
+from helpers.screening import asd, scores
 
 
 @pytest.fixture(scope="module")
@@ -92,25 +88,7 @@ def test_an_unknown_austim_is_refused_in_a_sentence():
         asd.usable(table)
 
 
-def test_fifty_rows_with_three_positives_are_enough():
-    table = asd.load()
-    few = pd.concat(
-        [group.head(n) for n, (_, group) in zip([47, 3], table.groupby(asd.TARGET), strict=True)]
-    )
-    models, leak = repeated_splits.compare(asd.usable(few), 1, seed=0, epochs=2)
-    assert set(models["split"]) == {0, 1, 2}
-    assert models.notna().all(axis=None)
-    assert len(leak) == 3 * 12
-
-
-def test_a_slice_is_the_same_rows_as_the_whole():
-    table = asd.load().head(100)
-    models, leak = repeated_splits.compare(table, 1, seed=3, epochs=2)
-    some, of_leak = repeated_splits.compare(table, 1, seed=3, epochs=2, only=[2])
-    pd.testing.assert_frame_equal(some, models[models["split"] == 2].reset_index(drop=True))
-    pd.testing.assert_frame_equal(of_leak, leak[leak["split"] == 2].reset_index(drop=True))
-
-
+@pytest.mark.slow
 def test_nothing_of_a_test_row_reaches_an_honest_score(monkeypatch):
     # Other test labels change the scores' truth, and no prediction.
     table = asd.load()
@@ -131,31 +109,7 @@ def test_the_committed_evidence_is_whole():
     assert list(models)[1:8] == list(scores.SCORES)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="stops with POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_it_says_so_and_leaves_no_process_and_the_tables(number):
-    code = (
-        "import time; from helpers import evidence\n"
-        "evidence.count_patterns = lambda draws, seed: evidence.np.ones((1024, 2))\n"
-        "evidence.one_table = lambda *given: (time.sleep(1), [{'a': 1}])[1]\n"
-        "evidence.write()"
-    )
-    written = evidence.PATTERNS, evidence.CURVE, repeated_splits.MODELS, repeated_splits.LEAK
-    before = [path.read_bytes() for path in written]
-    both = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", code], **both) as process:
-        assert process.stdout.readline() == "table 1 of 72\n"
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(number)
-        _, said = process.communicate(timeout=20)
-    assert said.strip() == "Interrupted: the tables in data/ stay as they were."
-    assert process.returncode == 1
-    assert children
-    _, alive = psutil.wait_procs(children, timeout=5)
-    assert alive == []
-    assert [path.read_bytes() for path in written] == before
-
-
+@pytest.mark.slow
 def test_the_first_split_is_computed_again_whole():
     """Every row of both tables, also of models that the notebook only reads."""
     models, leak = repeated_splits.compare(asd.load(), 10, seed=5, only=[0])
@@ -172,36 +126,6 @@ def test_the_first_split_is_computed_again_whole():
         gap = np.abs(now[numbers].to_numpy() - then[numbers].to_numpy())
         assert np.max(gap[with_net]) < 0.06
         assert np.all(gap[~with_net] < 1e-4)
-
-
-def test_second_stages_see_what_they_should():
-    X, meta = np.arange(40).reshape(4, 10) % 2, np.full((4, 3), 0.2)
-    stages = repeated_splits.second_stages(seed=0)
-    seen = {name: inputs(X, meta) for name, (_, inputs) in stages.items()}
-    np.testing.assert_array_equal(seen["logistic regression on the score"][:, 0], X.sum(axis=1))
-    np.testing.assert_allclose(seen["stack: logistic regression"], np.log(0.2 / 0.8))
-    np.testing.assert_array_equal(seen["stack: forest"], meta)
-    np.testing.assert_array_equal(seen["stack: forest, with items"], np.hstack([meta, X]))
-    for name in ("forest on items", "forest on items, tuned", "two logistic experts"):
-        np.testing.assert_array_equal(seen[name], X)
-    assert stages["forest on items"][0].n_estimators == 1000
-    assert stages["stack: forest"][0].n_estimators == 200
-
-
-def test_austim_is_read_as_it_is_written():
-    table = asd.load().head(300)
-    leak = repeated_splits.compare(table, 1, seed=0, epochs=2, only=[0])[1]
-    _, test = repeated_splits.splits(table, 1, 0)[0]
-    yes = (test["austim"] == "yes").mean()
-    rows = leak[leak["scored against"] == "austim"]
-    np.testing.assert_allclose(rows["base rate"], max(yes, 1 - yes))
-    honest = rows[~rows["refitted on test rows"] & ~rows["in-sample meta-features"]]
-    assert honest["accuracy"].item() > 0.5  # most say no, and so do most of its predictions
-
-
-def test_logits_are_of_probabilities_that_are_never_0_or_1():
-    got = scores.logits(np.array([0.0, 0.2, 1.0]))
-    np.testing.assert_allclose(got, np.log([0.001 / 0.999, 0.25, 0.999 / 0.001]))
 
 
 def test_the_null_of_the_calibration_error_is_that_of_a_calibrated_model():

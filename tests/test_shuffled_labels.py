@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from helpers import asd, repeated_splits, scores
+from experiments import repeated_splits
+from helpers.screening import asd, scores
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

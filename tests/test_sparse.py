@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from helpers.sparse import SparseMoE
+from helpers.moe.sparse import SparseMoE
 
 
 @pytest.fixture

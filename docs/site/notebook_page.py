@@ -24,14 +24,20 @@ HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 
 # What the reference shows together, and what a reader would look for there.
 REFERENCE = {
-    "math": ["gradient", "mle", "mixture_likelihood", "gate", "moe", "logistic_mixture"]
-    + ["mixture_checks", "sparse"],
-    "experiment": ["classifiers", "net", "stacking", "scores", "repeated_splits", "evidence"],
-    "data": ["asd", "remarks", "simulate", "committed"],
-    "figures": ["plots", "drawings", "house_style", "figure_data", "interactive", "claims"]
-    + ["frameworks"],
+    "math": ["helpers.gradient", "helpers.mle"]
+    + [f"helpers.moe.{name}" for name in ("likelihood", "gate", "given_experts")]
+    + [f"helpers.moe.{name}" for name in ("logistic_experts", "stacking", "sparse")],
+    "screening": [f"helpers.screening.{name}" for name in ("asd", "remarks", "scores")],
+    "experiments": [f"experiments.{name}" for name in ("classifiers", "net")]
+    + [f"experiments.{name}" for name in ("simulate", "repeated_splits", "evidence")],
+    "figures": [f"helpers.figures.{name}" for name in ("plots", "drawings", "sliders")]
+    + ["helpers.claims", "helpers.frameworks"],
 }
-PAGE_OF = {module: page for page, modules in REFERENCE.items() for module in modules}
+PAGE_OF = {
+    f"`{module.replace('.', '/')}.py`": page
+    for page, modules in REFERENCE.items()
+    for module in modules
+}
 PROBLEMS = {path.name[1]: path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 
@@ -55,8 +61,8 @@ def linked(text: str, place: str) -> str:
     for number, part in enumerate(parts):
         if part == "`data/README.md`":
             parts[number] = "[the data card](../data/README.md)"
-        elif (found := re.fullmatch(r"`helpers/(\w+)\.py`", part)) and found[1] in PAGE_OF:
-            parts[number] = f"[{part}](../helpers/{PAGE_OF[found[1]]}.md)"
+        elif part in PAGE_OF:
+            parts[number] = f"[{part}](../helpers/{PAGE_OF[part]}.md)"
     return "".join(parts)
 
 

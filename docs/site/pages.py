@@ -15,10 +15,11 @@ from PIL import Image
 GITHUB = re.compile(r"(?:https://(?:[^@/]+@)?|(?:ssh://)?git@)github\.com[/:](.+?)(?:\.git)?/?$")
 TITLES = {
     "math": "The math",
-    "experiment": "Problem 5's experiment",
-    "data": "The data",
+    "screening": "The screening table",
+    "experiments": "Problem 5's experiments",
     "figures": "Figures and checks",
 }
+AGAIN = "make run-all FORCE=1"
 HERE = Path(__file__).resolve().parent
 
 
@@ -48,15 +49,15 @@ def executed(build: Path) -> dict[str, NotebookNode]:
     return found
 
 
-def read(path: Path, understand):
+def read(path: Path, understand, again: str = AGAIN):
     """What a file in build/ says; raises Missing where it is not there, or is no such file."""
     try:
         return understand(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Missing(f"{path} is not there: execute the notebooks first, make run-all") from None
+        raise Missing(f"{path} is not there: {again}") from None
     except Exception as error:  # half a file, or of another kind: each reader has its own
         said = str(error).partition("\n")[0]
-        raise Missing(f"{path} cannot be read ({said}): make run-all FORCE=1") from None
+        raise Missing(f"{path} cannot be read ({said}): {again}") from None
 
 
 def write(build: Path, folder: Path, paper: bool = False) -> None:
@@ -111,7 +112,7 @@ def webp(source: Path, told: dict, target: Path) -> None:
         try:
             frame = Image.open(source / file).convert("RGB")
         except OSError:
-            raise Missing(f"{source / file} is not there: make run-all FORCE=1") from None
+            raise Missing(f"{source / file} is not there: make frames FORCE=1") from None
         frame.thumbnail((800, 800))
         frame.save(target / file.replace(".png", ".webp"), quality=70)
 
@@ -173,7 +174,7 @@ def reference(title: str, modules: list[str]) -> str:
     parts = [f"# {title}\n"]
     for name in modules:
         options = ":members:\n:member-order: bysource"
-        parts.append(f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: helpers.{name}")
+        parts.append(f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}")
         parts[-1] += "\n   " + options.replace("\n", "\n   ") + "\n```\n"
     return "\n".join(parts)
 
@@ -185,5 +186,6 @@ def frames(build: Path, notebook: str, nb: NotebookNode) -> dict[str, dict]:
         if name := explored(cell):
             if "frames=" not in cell.source:
                 raise Missing(f"{notebook}: cell {cell.id!r} wants frames=[…] for the site to show")
-            found[name] = read(build / "frames" / name / "frames.json", json.loads)
+            file = build / "frames" / name / "frames.json"
+            found[name] = read(file, json.loads, "make frames FORCE=1")
     return found

@@ -1,6 +1,5 @@
 """Every page of the site, light and dark, as a reader without a network sees it."""
 
-import json
 import shutil
 
 import checks
@@ -70,22 +69,6 @@ def test_each_slider_shows_a_picture_of_its_own_at_each_place(browser, site, pat
     page.close()
 
 
-def test_a_slider_is_at_its_start_when_one_comes_back(browser, site):
-    page = browser.new_page()
-    page.goto(site + "notebooks/03-gradient-descent.html")
-    slider = page.locator(".frames input").nth(2)
-    start = slider.input_value()
-    slider.press("End")
-    page.goto(site + "index.html")
-    page.go_back()
-    page.evaluate(checks.SETTLED)
-    shown = int(slider.input_value())
-    assert json.loads(slider.get_attribute("data-values"))[shown] == (
-        page.locator(".frames output").nth(2).inner_text()
-    ), start
-    page.close()
-
-
 @pytest.mark.parametrize("path", [path for path in PAGES if path.startswith("notebooks/")])
 def test_a_page_shows_all_that_its_notebook_has(browser, site, path):
     cells = nbformat.read(SITE / "_sources" / path.replace("html", "ipynb"), as_version=4).cells
@@ -109,14 +92,6 @@ def test_a_page_shows_all_that_its_notebook_has(browser, site, path):
     border = page.locator(".check").first.evaluate("(e) => getComputedStyle(e).borderLeftColor")
     assert border == "rgb(63, 185, 80)"
     page.close()
-
-
-def test_a_slider_answers_to_a_finger(browser, site):
-    context = browser.new_context(has_touch=True, viewport={"width": 390, "height": 800})
-    page = context.new_page()
-    page.goto(site + "notebooks/03-gradient-descent.html")
-    assert checks.moved(page, lambda slider: slider.tap(position={"x": 150, "y": 10})) == []
-    context.close()
 
 
 def test_moving_one_slider_puts_the_others_back(browser, site):

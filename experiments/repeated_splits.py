@@ -1,0 +1,187 @@
+"""Problem 5 over repeated splits: what each model reaches honestly, what each mistake adds."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold
+from sklearn.utils.parallel import Parallel, delayed
+
+from experiments.classifiers import forest, homework_classifiers, with_products
+from helpers.moe import Gate, LogisticMixture, stacking
+from helpers.screening import asd
+from helpers.screening.scores import SCORES, clipped, mean_interval
+
+FOLDS = 4  # three quarters to learn from, one to test on; inside, the same again
+MODELS = asd.DATA / "repeated_splits_models.csv"
+LEAK = asd.DATA / "repeated_splits_leak.csv"
+
+
+def total(X):
+    """The questionnaire's score of items (n, 10), as one column."""
+    return X.sum(axis=1, keepdims=True)
+
+
+def logits(p):
+    """Log-odds of probabilities, `clipped`: what a logistic regression can weigh."""
+    return logit(clipped(p))
+
+
+def tuned_forest(seed, folds=4):
+    """A random forest of 100 trees whose leaves are as large as cross-validated log loss wants."""
+    return _by_log_loss(forest(100, seed), "min_samples_leaf", [1, 3, 10, 30], folds)
+
+
+def two_experts(seed, folds=4):
+    """Two logistic experts and their gate, whose prior is as wide as cross-validation wants."""
+    return _by_log_loss(LogisticMixture(random_state=seed), "C", [0.1, 0.3, 1, 3], folds)
+
+
+def _by_log_loss(model, name, values, folds):
+    return GridSearchCV(model, {name: values}, scoring="neg_log_loss", cv=folds)
+
+
+def second_stages(seed, folds=FOLDS):
+    """What learns from the items X, or from the experts' predictions: {name: (model, inputs)}.
+
+    `inputs(X, meta)` picks what the model sees, of X (n, 10) and meta-features (n, 3).
+    """
+    return {
+        "logistic regression on the score": (LogisticRegression(), lambda X, meta: total(X)),
+        "logistic regression with products": (with_products(), lambda X, meta: X),
+        "forest on items": (forest(1000, seed), lambda X, meta: X),
+        "forest on items, tuned": (tuned_forest(seed, folds), lambda X, meta: X),
+        "two logistic experts": (two_experts(seed, folds), lambda X, meta: X),
+        "stack: forest": (forest(200, seed), lambda X, meta: meta),
+        "stack: forest, with items": (forest(200, seed), lambda X, meta: np.hstack([meta, X])),
+        "stack: logistic regression": (LogisticRegression(), lambda X, meta: logits(meta)),
+    }
+
+
+def predictions(train, test, seed, epochs):
+    """({model: honest P(1) of the test rows}, fitted classifiers, meta-features of `train`).
+
+    Every model is fitted on `train` only; a second stage on predictions out of fold.
+    """
+    X, X_test = train[asd.ITEMS].to_numpy(), test[asd.ITEMS].to_numpy()
+    y = train[asd.TARGET].to_numpy()
+    models = homework_classifiers(seed, epochs)
+    fitted = stacking.fit_all(models, X, y)
+    meta_test = stacking.meta_features(fitted, X_test)
+    folds = min(FOLDS, np.bincount(y).min())
+    meta = stacking.out_of_fold(models, X, y, folds, seed)
+    given = {"always the base rate": np.full(len(test), y.mean())}
+    given |= dict(zip(models, meta_test.T, strict=True))
+    for name, (model, inputs) in second_stages(seed, folds).items():
+        model.fit(inputs(X, meta), y)
+        given[name] = stacking.positive(model.predict_proba(inputs(X_test, meta_test)))
+    gate = Gate().fit(X, stacking.of_label(meta, y))
+    given["gate"] = np.round(np.sum(gate.weights(X_test) * meta_test, axis=1), 12)  # ties stay ties
+    return given, fitted, meta
+
+
+def leaks(train, test, fitted, meta, seed):
+    """The homework's protocol: rows {column: value}, with each of its mistakes on or off.
+
+    Its forest on the three meta-features, scored against the label, against `austim`, and against
+    the label shuffled; the net re-fitted on the test rows or not; the forest fitted on features of
+    rows that the classifiers know, or out of fold.
+    """
+    X, X_test = train[asd.ITEMS].to_numpy(), test[asd.ITEMS].to_numpy()
+    y, y_test = train[asd.TARGET].to_numpy(), test[asd.TARGET].to_numpy()
+    labels = {
+        "label": y_test,
+        "austim": (test["austim"] == "yes").to_numpy().astype(int),
+        "shuffled": np.random.default_rng(seed).permutation(y_test),
+    }
+    stages = {
+        False: forest(200, seed).fit(meta, y),
+        True: forest(200, seed).fit(stacking.meta_features(fitted, X), y),
+    }
+    rows = []
+    for (scored, truth), refitted in product(labels.items(), [False, True]):
+        net = fitted["net"].train_further(X_test, truth) if refitted else fitted["net"]
+        seen = stacking.meta_features(fitted | {"net": net}, X_test)
+        rows += [
+            {
+                "scored against": scored,
+                "refitted on test rows": refitted,
+                "in-sample meta-features": in_sample,
+                "accuracy": np.mean(stage.predict(seen) == truth),
+                "base rate": max(np.mean(truth), 1 - np.mean(truth)),
+            }
+            for in_sample, stage in stages.items()
+        ]
+    return rows
+
+
+def one_split(train, test, seed, epochs=500):
+    """(honest scores, leak) of one split, as rows {column: value}."""
+    given, fitted, meta = predictions(train, test, seed, epochs)
+    y_test = test[asd.TARGET].to_numpy()
+    honest = [
+        {"model": name} | {score: f(y_test, p) for score, f in SCORES.items()}
+        for name, p in given.items()
+    ]
+    return honest, leaks(train, test, fitted, meta, seed)
+
+
+def splits(table, repeats, seed):
+    """[(train, test)] of stratified folds, drawn anew `repeats` times; 4, or fewer for few rows."""
+    folds = min(FOLDS, table[asd.TARGET].value_counts().min())
+    kinds = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
+    return [
+        (table.iloc[train], table.iloc[test])
+        for train, test in kinds.split(table, table[asd.TARGET])
+    ]
+
+
+def compare(table, repeats, seed, epochs=500, only=None, n_jobs=1, say=""):
+    """Two tables, (models, leak): `one_split` of each of `splits`, number i with `seed` + i.
+
+    `only`: the numbers of the splits wanted, counted from 0; None: all. `say`: printed with the
+    number of each split that is done; nothing where it is empty.
+    """
+    pairs = splits(table, repeats, seed)
+    wanted = range(len(pairs)) if only is None else only
+    jobs = [delayed(one_split)(*pairs[i], seed + i, epochs) for i in wanted]
+    rows = side_by_side(jobs, n_jobs, say)
+    return tuple(
+        pd.concat(
+            [pd.DataFrame(parts).assign(split=i) for i, parts in zip(wanted, kind, strict=True)],
+            ignore_index=True,
+        )
+        for kind in zip(*rows, strict=True)
+    )
+
+
+def side_by_side(jobs, n_jobs, say=""):
+    """What the delayed `jobs` return, in order; says `say` and a number as each is done."""
+    results = []
+    for result in Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
+        results.append(result)
+        if say:
+            print(f"{say} {len(results)} of {len(jobs)}", flush=True)
+    return results
+
+
+def differences(models, score, level, overlap, baseline="logistic regression"):
+    """{model: (mean, low, high)} of its `score` less the baseline's, over the splits in `models`.
+
+    `models` is the first table of `compare`; `level` and `overlap` are those of `mean_interval`.
+    """
+    values = models.pivot(index="split", columns="model", values=score)
+    names = [name for name in dict.fromkeys(models["model"]) if name != baseline]
+    return {name: mean_interval(values[name] - values[baseline], level, overlap) for name in names}
+
+
+def reported(models, level, overlap):
+    """{"model in score"} of all differences to logistic regression whose interval excludes 0."""
+    return {
+        f"{name} in {score}"
+        for score in SCORES
+        for name, (_, low, high) in differences(models, score, level, overlap).items()
+        if low > 0 or high < 0
+    }
