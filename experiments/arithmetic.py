@@ -1,6 +1,6 @@
 """What the course computes, operation by operation, as digests of its bits: a line each.
 
-`tests/test_emulation.py` runs this on emulated processors; by hand: `python tests/arithmetic.py`.
+`tests/test_emulation.py` runs this on emulated processors; you can run it by hand, too.
 """
 
 import hashlib

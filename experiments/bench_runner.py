@@ -1,6 +1,7 @@
-"""Side by side, by turns: one round of the notebooks by this engine and by what else executes them.
+"""Side by side, by turns: the notebooks by this runner, and by whatever else executes them.
 
-`make bench` prints medians and ratios; `python tests/bench_engine.py 1` makes one round of five.
+`make bench` prints medians and ratios of five rounds. For one round of serial papermill and of what
+you name: `python -m experiments.bench_runner 1 run-all`.
 Every job has the same environment (one BLAS thread a kernel) and works in a copy of the project.
 """
 
@@ -16,14 +17,23 @@ import tempfile
 import time
 from pathlib import Path
 
-from runner import kernel_environment
+from runner.execute import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PEER = ROOT / "build" / "bench-nbmake"
 HELPER = "helpers/mle.py"
 FORCED, PYTEST = ["-m", "runner.run", "--keep", "--force"], ["-m", "pytest", "-q", "-p"]
 # Without the project's conftest, so that it is plain nbval and plain nbmake.
-PLAIN = [*PYTEST, "no:runner.nbval_plugin", "-c", os.devnull, "--rootdir", ".", "-n2", "notebooks"]
+PLAIN = [
+    *PYTEST,
+    "no:runner.compare.nbval_plugin",
+    "-c",
+    os.devnull,
+    "--rootdir",
+    ".",
+    "-n2",
+    "notebooks",
+]
 CONVERT = ["-m", "nbconvert", "--execute", "--to", "notebook", "--output-dir", "out"]
 
 
@@ -40,7 +50,14 @@ def jobs(copy):
         "run-all": [FORCED],
         "check after it": [
             FORCED[:-1],
-            [*PYTEST, "runner.nbval_plugin", "--nbval", "--nbval-artefacts", "build", "notebooks"],
+            [
+                *PYTEST,
+                "runner.compare.nbval_plugin",
+                "--nbval",
+                "--nbval-artefacts",
+                "build",
+                "notebooks",
+            ],
         ],
         "run-all, unchanged": [FORCED[:-1]],
         f"run-all, {HELPER} edited": [FORCED[:-1]],
@@ -68,19 +85,21 @@ def timed(copy, commands, env):
     return time.perf_counter() - start, used
 
 
-def main(rounds):
+def main(rounds, *only):
     taken, processor, longest, again = {}, [], [], set()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        for name in ("notebooks", "helpers", "data", "runner"):
+        for name in ("notebooks", "helpers", "experiments", "data", "runner"):
             shutil.copytree(ROOT / name, copy / name)
         (copy / "out").mkdir()
         for name in ("requirements.lock", "pyproject.toml"):
             shutil.copy(ROOT / name, copy)
         path = os.pathsep.join([str(copy), str(PEER)])
-        env = {**os.environ, **kernel_environment.settings(), "PYTHONPATH": path}
+        env = {**os.environ, **environment.settings(), "PYTHONPATH": path}
         for number in range(rounds):
             for name, commands in jobs(copy).items():
+                if only and not name.startswith(("papermill", *only)):
+                    continue
                 if name.endswith("edited"):
                     with open(copy / HELPER, "a", encoding="utf-8") as helper:
                         helper.write(f"# {number}\n")
@@ -108,4 +127,4 @@ def main(rounds):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, *sys.argv[2:])

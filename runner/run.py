@@ -51,13 +51,8 @@ def complete(jobs: list[Job], options: argparse.Namespace) -> tuple[int, list[Ta
     bad = [task for task in tasks if not task.outcome.good]
     for task in bad if status == 0 else []:
         name, how = f"{task.job.output.stem}.ipynb", task.outcome
-        print(f"\n{printable(name)} failed ({how.state}) {printed(how.failure)}", file=sys.stderr)
+        print(f"\n{printable(name)} failed ({how.state}) {how.failure}", file=sys.stderr)
     return status or int(bool(bad)), tasks
-
-
-def printed(text: str) -> str:
-    """The text, less what a terminal cannot show."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _task(job: Job, known: dict, options: argparse.Namespace) -> Task:
@@ -108,6 +103,9 @@ def take_over(tasks: list[Task], options: argparse.Namespace) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; the exit status is that of `complete`, or 2 (usage)."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what a terminal cannot show stops nothing
+            stream.reconfigure(errors="backslashreplace")
     options = request.parser().parse_args(arguments)
     try:
         jobs = request.jobs_of(options)
@@ -124,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
                 status = take_over(tasks, options)
         return status
     except UsageError as error:
-        print(printed(str(error)), file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted before anything ran.")

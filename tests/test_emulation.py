@@ -35,7 +35,7 @@ pytestmark = [
 
 def digests(*emulator):
     """{operation: digest of its bits}, with the pinned code paths."""
-    command = [*emulator, sys.executable, str(ROOT / "tests" / "arithmetic.py")]
+    command = [*emulator, sys.executable, str(ROOT / "experiments" / "arithmetic.py")]
     variables = os.environ | environment.settings()
     done = subprocess.run(command, env=variables, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr

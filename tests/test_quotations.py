@@ -159,9 +159,9 @@ def test_in_code_there_is_no_quotation():
     assert sentences.find("`16 %<!--= g -->` and\n\n```\n16 %<!--= g -->\n```\n") == []
 
 
-def test_a_quotation_begins_with_its_paragraph_item_or_cell():
-    source = "a 1<!--= g -->\n\nb 2<!--= g -->\n- c 3<!--= g -->\n| d 4 | e 5<!--= g --> |"
-    assert [q.before for q in sentences.find(source)] == ["a 1", "b 2", "c 3", " e 5"]
+def test_a_quotation_begins_with_its_paragraph_or_cell():
+    source = "a 1<!--= g -->\n\nb 2<!--= g -->, c 3<!--= g -->\n| d 4 | e 5<!--= g --> |"
+    assert [q.before for q in sentences.find(source)] == ["a 1", "b 2", ", c 3", " e 5"]
 
 
 def test_each_is_evaluated_at_the_end_of_its_section():

@@ -41,7 +41,7 @@ class Quotation:
     """A comment with an expression in a Markdown text.
 
     `before` is the text in front of it, from `start` on: back to the comment before, or to where
-    the paragraph, the item or the table's cell begins. `words` are the sentence that a reader sees.
+    the paragraph or the table's cell begins. `words` are the sentence that a reader sees.
     """
 
     expression: str
@@ -75,29 +75,22 @@ def find(source: str) -> list[Quotation]:
     for comment in COMMENT.finditer(masked):
         line = masked.rfind("\n", 0, comment.start()) + 1
         table = masked.startswith("|", line)
-        begins = [last]
-        if (gap := masked.rfind("\n\n", 0, comment.start())) >= 0:
-            begins.append(gap + 2)
-        if table:
-            begins.append(masked.rfind("|", line, comment.start()) + 1)
-        if item := re.match(r"\s*([-*]|\d+\.)\s+", masked[line:]):
-            begins.append(line + item.end())
-        start, last = min(max(begins), comment.start()), comment.end()
-        before = source[start : comment.start()]
-        words = _words(source, comment.start(), comment.end())
+        paragraph = masked.rfind("\n\n", 0, comment.start()) + 1
+        cell = masked.rfind("|", line, comment.start()) + 1 if table else 0
+        start, last = max(last, paragraph, cell), comment.end()
+        before = source[start : comment.start()].lstrip("\n")
+        start = comment.start() - len(before)
+        words = _words(source[: comment.start()], source[comment.end() :])
         found.append(Quotation(comment[1].strip(), start, before, words, table))
     return found
 
 
-def _words(source: str, start: int, end: int) -> str:
+def _words(before: str, after: str) -> str:
     """The sentence around a comment, less comments and marks, at most 90 characters."""
-    before = re.split(r"(?<=[.:?!])\s|\n\n|\|", COMMENT.sub("", source[:start]))[-1]
-    after = re.split(r"(?<=[.?!])(?:\s|\Z)|\n\n|\|", COMMENT.sub("", source[end:]))[0]
-    words = " ".join(f"{before}{after}".replace("**", "").replace("::", ":").split()).lstrip("# ")
-    if len(words) <= 90:
-        return words
-    begin = max(0, min(len(before) - 60, len(words) - 90))
-    return "…" * (begin > 0) + words[begin : begin + 90].strip() + "…" * (begin + 90 < len(words))
+    begin = re.split(r"(?<=[.:?!])\s|\n\n|\|", COMMENT.sub("", before))[-1]
+    end = re.split(r"(?<=[.?!])(?:\s|\Z)|\n\n|\|", COMMENT.sub("", after))[0]
+    words = " ".join(f"{begin}{end}".replace("**", "").split()).lstrip("# ")
+    return words if len(words) <= 90 else f"{words[:90].strip()}…"
 
 
 def plan(nb: NotebookNode) -> list[Located]:
