@@ -30,7 +30,7 @@ run-all: $(READY) ## Execute what has changed with papermill, and regenerate the
 
 check: $(READY) ## Execute what has changed into build/, and compare it with the committed outputs
 	@$(RUN) --keep
-	@$(PY) -m pytest -q $(NBVAL) $(or $(wildcard notebooks/$(ONLY)*.ipynb),notebooks)
+	@$(PY) -m pytest -q $(NBVAL) $(or $(foreach n,$(ONLY),$(wildcard notebooks/$n*.ipynb)),notebooks)
 
 accept: $(READY) ## Show how the outputs differ from the committed ones, and replace these
 	@$(RUN) --differences

@@ -43,8 +43,8 @@ def _by_log_loss(model, name, values, folds):
     return GridSearchCV(model, {name: values}, scoring="neg_log_loss", cv=folds)
 
 
-def second_stages(seed, folds=FOLDS):
-    """What learns from the items X, or from the experts' predictions: {name: (model, inputs)}.
+def competitors(seed, folds=FOLDS):
+    """What the experts are compared with: {name: (model, inputs)}.
 
     `inputs(X, meta)` picks what the model sees, of X (n, 10) and meta-features (n, 3).
     """
@@ -74,7 +74,7 @@ def predictions(train, test, seed, epochs):
     meta = stacking.out_of_fold(models, X, y, folds, seed)
     given = {"always the base rate": np.full(len(test), y.mean())}
     given |= dict(zip(models, meta_test.T, strict=True))
-    for name, (model, inputs) in second_stages(seed, folds).items():
+    for name, (model, inputs) in competitors(seed, folds).items():
         model.fit(inputs(X, meta), y)
         given[name] = stacking.positive(model.predict_proba(inputs(X_test, meta_test)))
     gate = Gate().fit(X, stacking.of_label(meta, y))

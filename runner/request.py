@@ -14,7 +14,8 @@ MARKS = ("pyproject.toml", ".git")  # of a project's folder
 
 
 def parser() -> argparse.ArgumentParser:
-    result = argparse.ArgumentParser(prog="runner.run", description=__doc__)
+    about = "Execute notebooks, and compare or accept their outputs."
+    result = argparse.ArgumentParser(prog="runner.run", description=about)
     result.add_argument("--notebooks", type=Path, default=Path("notebooks"))
     result.add_argument("--build", type=Path, default=Path("build"))
     result.add_argument("--lock", type=Path, default=Path("requirements.lock"))

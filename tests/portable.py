@@ -154,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(
         f"{len(wanted)} sets of code paths ({', '.join(wanted)}), {len(tasks)} executions, "
         f"{sum(share > 1 for share in shares)} differences outside of their tolerance, the largest "
-        f"share of one that is let: {max([s for s in shares if s <= 1], default=0):.0%}."
+        f"share of an allowed one: {max([s for s in shares if s <= 1], default=0):.0%}."
     )
     if left_out:
         print(f"Not tried, for want of a processor that has them: {', '.join(left_out)}.")

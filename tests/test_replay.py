@@ -327,7 +327,7 @@ def test_the_projects_tolerance_holds_for_nbval_and_for_accepting(tmp_path, monk
     (tmp_path / "pyproject.toml").write_text("[tool.runner]\nrtol = 0.01\n", encoding="utf-8")
     printed = replayed(tmp_path, "a.ipynb")
     assert "failed" not in printed
-    assert "that is let takes 80% of its tolerance, in a.ipynb::Cell 0." in printed
+    assert "allowed difference uses 80% of its tolerance, in a.ipynb::Cell 0." in printed
     accept.accept(tmp_path / "build" / "a.ipynb", tmp_path / "a.ipynb", show=True)
     assert "a.ipynb: nothing differs beyond the tolerance" in capsys.readouterr().out
     assert "13:37:00" in (tmp_path / "a.ipynb").read_text(encoding="utf-8")

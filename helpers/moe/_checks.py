@@ -1,4 +1,4 @@
-"""What both mixtures of experts take, and what they refuse in a sentence."""
+"""What the mixtures of experts share: how they predict, what they take, and what they refuse."""
 
 import numbers
 
@@ -10,6 +10,8 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 
 class Mixture(ClassifierMixin):
+    """A classifier that predicts the class with the highest `predict_proba`."""
+
     def predict(self, X):
         """The most probable class of each row: (n,)."""
         p = self.predict_proba(X)

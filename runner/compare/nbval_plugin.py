@@ -64,7 +64,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     elif shares:
         where = max(shares, key=shares.get)
         used = f"{shares[where]:.0%} of its tolerance, in {where}"
-        terminalreporter.line(f"The largest difference that is let takes {used}.")
+        terminalreporter.line(f"The largest allowed difference uses {used}.")
 
 
 class Replay:

@@ -28,7 +28,7 @@ MOST = {"rtol": 0.5, "rms": 0.5}  # more than that would let almost anything
 class Difference:
     """What has changed in an output.
 
-    `share` is how much of its tolerance that takes: up to 1 it is let, and inf is for what has
+    `share` is how much of its tolerance that takes: up to 1 it is allowed, and inf is for what has
     none. `away` is its size: relative for a number, RMS for a picture, inf for anything else.
     """
 
@@ -84,7 +84,7 @@ def differences(
 
 
 def refused(found: Sequence[Difference]) -> list[str]:
-    """The sentences of those that no tolerance lets."""
+    """The sentences of those that no tolerance allows."""
     return [each.sentence for each in found if each.share > 1]
 
 

@@ -14,8 +14,8 @@ TILE = 8  # pixels: smaller than a letter
 def compared(old: str, new: str, limit: float, stem: str) -> Iterator[tuple[float, float, str]]:
     """How two pictures (base64) differ: (share of the tolerance, RMS, sentence), or nothing.
 
-    `limit` is the RMS that is let. Where they differ by more, three files whose names begin with
-    `stem` show the expected picture, the actual one and the difference.
+    `limit` is the largest RMS that is allowed. Where they differ by more, three files whose names
+    begin with `stem` show the expected picture, the actual one and the difference.
     """
     if old == new:
         return
@@ -31,7 +31,7 @@ def compared(old: str, new: str, limit: float, stem: str) -> Iterator[tuple[floa
         yield (inf, inf, "a picture is blank")
     elif away := _worst_tile(was, now):
         share = away / limit if limit else inf
-        said = f"a picture differs by {away:.3f} (RMS of its worst tile; {limit:g} is let)"
+        said = f"a picture differs by {away:.3f} (RMS of its worst tile; {limit:g} is allowed)"
         if share > 1:
             said += f", as {stem}-difference.png shows, beside -expected and -actual"
             Path(stem).parent.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,7 @@ ARM64 = {"OPENBLAS_CORETYPE": "ARMV8", "ATEN_CPU_CAPABILITY": "default"}
 
 
 def made(home: Path, own: Mapping[str, str]) -> dict[str, str]:
-    """All variables of a kernel whose home folder is `home`; `own` go before, an empty one is none.
+    """All variables of a kernel whose home folder is `home`; `own` overrides, and "" removes.
 
     A home of its own keeps a person's settings (of IPython, matplotlib, Keras) out of the outputs.
     """
