@@ -1,5 +1,7 @@
 """What is executed again, and what is not."""
 
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell
@@ -10,6 +12,7 @@ from runner.compare import outputs
 from runner.execute import cache
 from runner.job import Job
 
+ROOT = Path(__file__).resolve().parents[1]
 FILES = {
     "helpers/__init__.py": "",
     "helpers/near.py": "from . import far\n",
@@ -72,7 +75,8 @@ def test_a_new_file_is_a_reason(project, name):
     ("code", "named"),
     [
         ("import importlib\n\nimportlib.import_module('helpers.' + name)", True),
-        ("import helper_that_is_nowhere", True),
+        ("import sys\n\nsys.path.append('../helpers')\nimport other", True),
+        ("import a_package_that_is_not_installed", False),
         ("%run ../helpers/other.py", True),
         ("import helpers.far", False),
         ("from helpers import *", False),
@@ -82,6 +86,12 @@ def test_a_new_file_is_a_reason(project, name):
 def test_an_import_that_cannot_be_followed_may_be_of_any_module(project, code, named):
     add(project, "01-a", code)
     assert ("helpers/other.py" in cache.made_of(job(project))) == named
+
+
+def test_the_imports_of_the_course_can_be_followed():
+    made_of = cache.made_of(Job(ROOT / "notebooks/03-gradient-descent.ipynb", ROOT, root=ROOT))
+    assert {"helpers/gradient.py", "helpers/figures/_style.py"} <= made_of.keys()
+    assert not {"helpers/moe/sparse.py", "runner/run.py"} & made_of.keys()
 
 
 def test_other_ingredients_are_named(project, monkeypatch):

@@ -53,7 +53,7 @@ def made_of(job: Job) -> dict[str, str]:
         inputs |= {f"{folder / name}": path for name, path in files(folder, []).items()}
     own, used = files(job.root, notebook.settings(job.root)["aside"]), None
     if any(name.endswith(".py") for name in own):
-        used = modules.imported(nb, job.source.parent, job.root)
+        used = modules.imported(nb, job.source.parent, job.root, own)
     for name, path in own.items():
         if not name.endswith(".py") or used is None or path.resolve() in used:
             inputs[name] = path

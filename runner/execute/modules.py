@@ -1,7 +1,7 @@
 """Which of a project's own modules a notebook imports, directly or through each other."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,19 +17,23 @@ class Unresolved(Exception):
     """An import that cannot be followed."""
 
 
-def imported(nb: NotebookNode, folder: Path, root: Path) -> set[Path] | None:
-    """The files of the project's modules that the notebook imports; None if any could be one.
+def imported(
+    nb: NotebookNode, folder: Path, root: Path, files: Collection[str]
+) -> set[Path] | None:
+    """Those of a project's `files` that the notebook imports as modules; None if any could be one.
 
     Python looks for a module beside the notebook, in `folder`, and in the project's folder `root`.
-    An import that is found in neither and is not installed counts as unresolved, and so does a cell
-    that is not Python (a magic, for example): then every module may have been imported.
+    An import is unresolved if it is found in neither and is not installed, but one of `files`, or a
+    folder of theirs, has its name; and so is a cell that is not Python (a magic, for example). Then
+    every module may have been imported.
     """
     folders, found = [folder.resolve(), root.resolve()], set()
+    names = {part for name in files for part in Path(name).with_suffix("").parts}
     waiting = [(cell.source, ()) for cell in notebook.code_cells(nb)]
     try:
         while waiting:
             for name in _names(*waiting.pop()):
-                for file, package in _files(name.split("."), folders):
+                for file, package in _files(name.split("."), folders, names):
                     if file not in found:
                         found.add(file)
                         waiting.append((file.read_text("utf-8", errors="replace"), package))
@@ -55,15 +59,18 @@ def _names(source: str, package: tuple[str, ...]) -> Iterator[str]:
             raise Unresolved
 
 
-def _files(parts: list[str], folders: list[Path]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _files(
+    parts: list[str], folders: list[Path], names: set[str]
+) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """(file, the package that it is in) of a module and of each package around it."""
     top = parts[0]
     base = next((f for f in folders if (f / top).is_dir() or (f / f"{top}.py").is_file()), None)
     if base is None:
         spec = find_spec(top)
         origin = Path(spec.origin or "") if spec else folders[-1]
-        if origin.is_relative_to(folders[-1]) and "site-packages" not in origin.parts:
-            raise Unresolved  # not there, or the project's own under another folder
+        own = origin.is_relative_to(folders[-1]) and "site-packages" not in origin.parts
+        if own and top in names:
+            raise Unresolved  # the project's own, in a folder that Python is told of later
     for depth in range(1, len(parts) + 1) if base else ():
         path = base.joinpath(*parts[:depth])
         if (path / "__init__.py").is_file():
