@@ -72,9 +72,8 @@ def parse(source: str, mode: str = "exec") -> ast.AST:
 def literal(text: str, *otherwise: object) -> object:
     """The value that `text` writes, where papermill can write it too; or else `text` itself."""
     try:
-        return json.loads(
-            json.dumps(ast.literal_eval(parse(text, "eval")))
-        )  # papermill writes these and no other
+        # Papermill writes what JSON has, and nothing else.
+        return json.loads(json.dumps(ast.literal_eval(parse(text, "eval"))))
     except (ValueError, SyntaxError, TypeError):
         return otherwise[0] if otherwise else text
 

@@ -1,18 +1,15 @@
 """What is executed again, and what is not."""
 
-from pathlib import Path
-
 import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell
-from support import add, main, states, texts
+from support import ROOT, add, main, states, texts
 
 from runner import notebook
 from runner.compare import outputs
 from runner.execute import cache
 from runner.job import Job
 
-ROOT = Path(__file__).resolve().parents[1]
 FILES = {
     "helpers/__init__.py": "",
     "helpers/near.py": "from . import far\n",

@@ -51,9 +51,8 @@ def made_of(job: Job) -> dict[str, str]:
     inputs = {f"{path}": path for path in given if path.is_file()}
     for folder in (path for path in given if path.is_dir()):
         inputs |= {f"{folder / name}": path for name, path in files(folder, []).items()}
-    own, used = files(job.root, notebook.settings(job.root)["aside"]), None
-    if any(name.endswith(".py") for name in own):
-        used = modules.imported(nb, job.source.parent, job.root, own)
+    own = files(job.root, notebook.settings(job.root)["aside"])
+    used = modules.imported(nb, job.source.parent, job.root, own)
     for name, path in own.items():
         if not name.endswith(".py") or used is None or path.resolve() in used:
             inputs[name] = path
