@@ -197,7 +197,7 @@ def fitted(before: str, value: object) -> tuple[list[tuple[int, int]], list[str]
     """
     kind, start, end = _element(before)
     if isinstance(value, bool) or value is None:
-        raise ValueError(f"yields {value}: write out the words, 'more' if … else 'less'")
+        raise ValueError(f"yields {value}: write out the words in a code cell and quote those")
     if isinstance(value, str):
         old = before[start:end]
         return [(start, end)], [old if old.split() == value.split() else value]
