@@ -84,7 +84,7 @@ environment: $(READY) ## Create .venv from requirements.lock, where it is missin
 figure: $(READY) ## Copy notebook 3's contour figure to docs/, for the README
 	@$(PY) docs/site/saddle.py
 
-evidence: $(READY) ## Compute again what problem 5 quotes: learning curve, forty splits (twenty minutes)
+evidence: $(READY) ## Compute again what problem 5 quotes: learning curve, forty splits (half an hour)
 	@$(PY) -m runner.execute.environment $(PY) -m experiments.evidence
 
 bench: $(READY) ## Time the runner, the net and the sparse layer against others (half an hour)

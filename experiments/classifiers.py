@@ -2,8 +2,9 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
@@ -43,6 +44,26 @@ def homework_classifiers(seed, epochs=500):
 def forest(trees, seed):
     """The homework's random forest: scikit-learn's defaults, so many trees, all fully grown."""
     return RandomForestClassifier(trees, random_state=seed)
+
+
+def tuned_forest(seed, folds=4):
+    """A random forest of 100 trees whose leaves are as large as cross-validated log loss wants.
+
+    `folds` is a number, or [(train, test)] of the rows that it will be fitted on.
+    """
+    return _by_log_loss(forest(100, seed), "min_samples_leaf", [1, 3, 10, 30], folds)
+
+
+def boosting(seed, folds=4):
+    """Gradient boosting of small trees, as many as cross-validated log loss wants."""
+    trees = HistGradientBoostingClassifier(
+        max_leaf_nodes=4, min_samples_leaf=5, early_stopping=False, random_state=seed
+    )
+    return _by_log_loss(trees, "max_iter", [25, 50, 100, 200, 400], folds)
+
+
+def _by_log_loss(model, name, values, folds):
+    return GridSearchCV(model, {name: values}, scoring="neg_log_loss", cv=folds)
 
 
 def with_products():

@@ -17,9 +17,9 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.utils.parallel import delayed
 
 from experiments import repeated_splits, simulate
-from experiments.classifiers import ScoreRule, with_products
-from experiments.repeated_splits import logits, total, tuned_forest, two_experts
-from helpers.moe import Gate, stacking
+from experiments.classifiers import ScoreRule, boosting, tuned_forest, with_products
+from experiments.repeated_splits import logits, total
+from helpers.moe import Gate, LogisticMixture, fixed_weights, stacking
 from helpers.screening import asd
 from helpers.screening.scores import clipped
 
@@ -63,7 +63,7 @@ def bayes(joint):
 
 
 def alone(X, y):
-    """{model: P(1) of each pattern} of models without experts, from X (n, 10) and y (n,)."""
+    """{model: P(1) of each pattern} of single models, from X (n, 10) and y (n,)."""
     by_score = LogisticRegression().fit(total(X), y)
     return {
         "logistic regression": stacking.positive(LogisticRegression().fit(X, y).predict_proba(ALL)),
@@ -72,21 +72,31 @@ def alone(X, y):
     }
 
 
-def mixed(X, y, seed):
-    """The same of the forest, of two logistic experts, and of what is made of three experts."""
+def learned(X, y, seed):
+    """The same of boosted trees, and of 2, 3, 4 and 6 logistic experts with their gate."""
+    fitted = {K: LogisticMixture(K, random_state=seed).fit(X, y) for K in (2, 3, 4, 6)}
+    fitted = {f"{K} logistic experts": model for K, model in fitted.items()}
+    fitted["gradient boosting"] = boosting(seed).fit(X, y)
+    return {name: model.predict_proba(ALL)[:, 1] for name, model in fitted.items()}
+
+
+def of_three(X, y, seed):
+    """The same of a forest, and of what is made of it, logistic regression and the rule."""
     experts = {
         "logistic regression": LogisticRegression(),
         "rule": ScoreRule(),
         "forest, tuned": tuned_forest(seed),
     }
-    meta = stacking.out_of_fold(experts, X, y, repeated_splits.FOLDS, seed)
+    folds = stacking.stratified_folds(y, repeated_splits.FOLDS, seed)
+    meta = stacking.out_of_fold(experts, X, y, folds)
     given = stacking.meta_features(stacking.fit_all(experts, X, y), ALL)
-    gate = Gate().fit(X, stacking.of_label(meta, y))
+    P = stacking.of_label(meta, y)
     stack = LogisticRegression().fit(logits(meta), y)
     return {
         "forest, tuned": given[:, 2],
-        "two logistic experts": two_experts(seed).fit(X, y).predict_proba(ALL)[:, 1],
-        "gate over three experts": np.sum(gate.weights(ALL) * given, axis=1),
+        "soft vote of three": given.mean(axis=1),
+        "average, fixed weights": given @ fixed_weights(P),
+        "gate over three experts": np.sum(Gate().fit(X, P).weights(ALL) * given, axis=1),
         "stack of three experts": stack.predict_proba(logits(given))[:, 1],
     }
 
@@ -104,7 +114,7 @@ def fresh_table(rows, seed):
 def one_table(rows, seed, joint):
     """The scores of every model that has learned from one fresh table, as rows {column: value}."""
     X, y = fresh_table(rows, seed)
-    given = alone(X, y) | mixed(X, y, seed)
+    given = alone(X, y) | learned(X, y, seed) | of_three(X, y, seed)
     return [
         {"rows": rows, "table": seed, "model": name} | exact_scores(joint, p)
         for name, p in given.items()

@@ -1,18 +1,26 @@
 """Problem 5 over repeated splits: what each model reaches honestly, what each mistake adds."""
 
+import os
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold
+from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from experiments.classifiers import forest, homework_classifiers, with_products
-from helpers.moe import Gate, LogisticMixture, stacking
+from experiments.classifiers import (
+    boosting,
+    forest,
+    homework_classifiers,
+    tuned_forest,
+    with_products,
+)
+from helpers.moe import Gate, LogisticMixture, fixed_weights, stacking
 from helpers.screening import asd
-from helpers.screening.scores import SCORES, clipped, mean_interval
+from helpers.screening.scores import SCORES, SPANS, clipped, mean_interval
 
 FOLDS = 4  # three quarters to learn from, one to test on; inside, the same again
 MODELS = asd.DATA / "repeated_splits_models.csv"
@@ -29,31 +37,19 @@ def logits(p):
     return logit(clipped(p))
 
 
-def tuned_forest(seed, folds=4):
-    """A random forest of 100 trees whose leaves are as large as cross-validated log loss wants."""
-    return _by_log_loss(forest(100, seed), "min_samples_leaf", [1, 3, 10, 30], folds)
-
-
-def two_experts(seed, folds=4):
-    """Two logistic experts and their gate, whose prior is as wide as cross-validation wants."""
-    return _by_log_loss(LogisticMixture(random_state=seed), "C", [0.1, 0.3, 1, 3], folds)
-
-
-def _by_log_loss(model, name, values, folds):
-    return GridSearchCV(model, {name: values}, scoring="neg_log_loss", cv=folds)
-
-
-def competitors(seed, folds=FOLDS):
+def competitors(seed, folds=4):
     """What the experts are compared with: {name: (model, inputs)}.
 
-    `inputs(X, meta)` picks what the model sees, of X (n, 10) and meta-features (n, 3).
+    `inputs(X, meta)` picks what the model sees, of X (n, 10) and meta-features (n, 3); `folds`
+    [(train, test)] are for those that choose a setting by cross-validation.
     """
     return {
         "logistic regression on the score": (LogisticRegression(), lambda X, meta: total(X)),
         "logistic regression with products": (with_products(), lambda X, meta: X),
         "forest on items": (forest(1000, seed), lambda X, meta: X),
         "forest on items, tuned": (tuned_forest(seed, folds), lambda X, meta: X),
-        "two logistic experts": (two_experts(seed, folds), lambda X, meta: X),
+        "gradient boosting": (boosting(seed, folds), lambda X, meta: X),
+        "two logistic experts": (LogisticMixture(random_state=seed), lambda X, meta: X),
         "stack: forest": (forest(200, seed), lambda X, meta: meta),
         "stack: forest, with items": (forest(200, seed), lambda X, meta: np.hstack([meta, X])),
         "stack: logistic regression": (LogisticRegression(), lambda X, meta: logits(meta)),
@@ -70,16 +66,23 @@ def predictions(train, test, seed, epochs):
     models = homework_classifiers(seed, epochs)
     fitted = stacking.fit_all(models, X, y)
     meta_test = stacking.meta_features(fitted, X_test)
-    folds = min(FOLDS, np.bincount(y).min())
-    meta = stacking.out_of_fold(models, X, y, folds, seed)
+    folds = stacking.stratified_folds(y, _folds(y), seed, asd.people(train))
+    meta = stacking.out_of_fold(models, X, y, folds)
     given = {"always the base rate": np.full(len(test), y.mean())}
     given |= dict(zip(models, meta_test.T, strict=True))
     for name, (model, inputs) in competitors(seed, folds).items():
         model.fit(inputs(X, meta), y)
         given[name] = stacking.positive(model.predict_proba(inputs(X_test, meta_test)))
-    gate = Gate().fit(X, stacking.of_label(meta, y))
-    given["gate"] = np.round(np.sum(gate.weights(X_test) * meta_test, axis=1), 12)  # ties stay ties
+    P = stacking.of_label(meta, y)
+    weights = {"soft vote": np.full(3, 1 / 3), "average, fixed weights": fixed_weights(P)}
+    weights["gate"] = Gate().fit(X, P).weights(X_test)
+    for name, believed in weights.items():
+        given[name] = np.round(np.sum(believed * meta_test, axis=1), 12)  # ties stay ties
     return given, fitted, meta
+
+
+def _folds(y):
+    return min(FOLDS, np.bincount(y).min())
 
 
 def leaks(train, test, fitted, meta, seed):
@@ -129,12 +132,15 @@ def one_split(train, test, seed, epochs=500):
 
 
 def splits(table, repeats, seed):
-    """[(train, test)] of stratified folds, drawn anew `repeats` times; 4, or fewer for few rows."""
-    folds = min(FOLDS, table[asd.TARGET].value_counts().min())
-    kinds = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
+    """[(train, test)] of stratified folds, drawn anew `repeats` times; 4, or fewer for few rows.
+
+    The copies of one person stay on one side.
+    """
+    y, rng, people = table[asd.TARGET].to_numpy(), check_random_state(seed), asd.people(table)
     return [
         (table.iloc[train], table.iloc[test])
-        for train, test in kinds.split(table, table[asd.TARGET])
+        for _ in range(repeats)
+        for train, test in stacking.stratified_folds(y, _folds(y), rng, people)
     ]
 
 
@@ -163,25 +169,36 @@ def side_by_side(jobs, n_jobs, say=""):
     for result in Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
         results.append(result)
         if say:
-            print(f"{say} {len(results)} of {len(jobs)}", flush=True)
+            _tell(f"{say} {len(results)} of {len(jobs)}")
     return results
 
 
-def differences(models, score, level, overlap, baseline="logistic regression"):
+def _tell(text):
+    """Say how far it is: on the screen of `make run-all`, which a cell does not see, or here."""
+    if path := os.environ.get("RUNNER_PROGRESS"):
+        Path(path).write_text(text, encoding="utf-8")
+    else:
+        print(text, flush=True)
+
+
+def differences(models, score, level, overlap, rows, baseline="logistic regression"):
     """{model: (mean, low, high)} of its `score` less the baseline's, over the splits in `models`.
 
-    `models` is the first table of `compare`; `level` and `overlap` are those of `mean_interval`.
+    `models` is the first table of `compare`, of a table of so many `rows`; `level` and `overlap`
+    are those of `mean_interval`.
     """
     values = models.pivot(index="split", columns="model", values=score)
     names = [name for name in dict.fromkeys(models["model"]) if name != baseline]
-    return {name: mean_interval(values[name] - values[baseline], level, overlap) for name in names}
+    bounds = {"span": SPANS[score], "rows": rows}
+    less = {name: values[name] - values[baseline] for name in names}
+    return {name: mean_interval(d, level, overlap, **bounds) for name, d in less.items()}
 
 
-def reported(models, level, overlap):
+def reported(models, level, overlap, rows):
     """{"model in score"} of all differences to logistic regression whose interval excludes 0."""
     return {
         f"{name} in {score}"
         for score in SCORES
-        for name, (_, low, high) in differences(models, score, level, overlap).items()
+        for name, (_, low, high) in differences(models, score, level, overlap, rows).items()
         if low > 0 or high < 0
     }

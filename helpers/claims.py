@@ -1,6 +1,7 @@
 """A claim, the value that was computed for it, the value that it must have; and verdicts."""
 
 import numbers
+import re
 
 import numpy as np
 from IPython.display import Markdown, display
@@ -109,6 +110,25 @@ def truth(*parts):
 def right(*parts):
     """`stands` for a reason: "right", "wrong" or "half right"."""
     return stands(*parts, words=("right", "wrong", "half right"))
+
+
+def side(ends):
+    """Where an interval (estimate, low, high) lies: "above" zero, "below" it, or "open"."""
+    _, low, high = ends
+    return "above" if low > 0 else "below" if high < 0 else "open"
+
+
+def say(which, **sentences):
+    """Show the one of `sentences` that is called `which`, as Markdown.
+
+    For a conclusion that other data or another seed may turn around: each way that it can come out
+    is written in full, and is true where it is shown. The output keeps the others, unseen, so
+    that `tests/branches.py` can print them for reading.
+    """
+    if which not in sentences:
+        raise KeyError(f"nothing is written for {which!r}, only for {', '.join(sentences)}")
+    typeset = {name: re.sub(r"(?<![\w.)])-(?=\d)", "−", text) for name, text in sentences.items()}
+    display(Markdown(typeset[which]), metadata={"branches": typeset})
 
 
 def show_table(header, rows):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import simulate
+from experiments import repeated_splits, simulate
 from helpers.screening import asd
 
 GOOD = asd.DATA / "asd_test.csv"
@@ -169,6 +169,17 @@ def test_split_keeps_the_classes():
     assert (len(train), len(test)) == (600, 200)
     assert test[asd.TARGET].sum() == 40
     assert not set(train["ID"]) & set(test["ID"])
+
+
+def test_no_split_has_a_person_on_both_sides():
+    """A copy of a test row among the training rows is a leak, whatever its ID says."""
+    hundred = pd.concat([asd.load().head(100)] * 8, ignore_index=True).assign(ID=np.arange(800))
+    pairs = [asd.split(hundred, seed=3), *repeated_splits.splits(hundred, 2, seed=5)]
+    for train, test in pairs:
+        assert len(train) + len(test) == 800
+        people = [set(map(tuple, part[[*asd.ITEMS, "age"]].to_numpy())) for part in (train, test)]
+        assert not people[0] & people[1]
+        assert abs(train[asd.TARGET].mean() - test[asd.TARGET].mean()) < 0.1
 
 
 def test_rows_without_a_label(tmp_path, text):

@@ -13,7 +13,9 @@ from helpers.claims import (
     check_each,
     held,
     right,
+    say,
     show_table,
+    side,
     stands,
     truth,
 )
@@ -182,3 +184,16 @@ def test_a_table_of_verdicts_is_markdown(monkeypatch):
     assert shown[0].data == "| answer | stands? |\n| --- | --- |\n| a | yes |\n| b | no |"
     with pytest.raises(ValueError, match="each row has to have 2 cells"):
         show_table(["answer", "stands?"], [["a"]])
+
+
+def test_one_of_the_sentences_is_shown_and_the_others_are_kept(monkeypatch):
+    shown = []
+    monkeypatch.setattr(claims, "display", lambda *what, **how: shown.append((what, how)))
+    for ends, which in [((1, 0.5, 2), "above"), ((-1, -2, -0.5), "below"), ((1, -1, 3), "open")]:
+        assert side(ends) == which
+        say(side(ends), above="It is.", below="It is not.", open="Nobody knows.")
+    texts = [what[0].data for what, _ in shown]
+    assert texts == ["It is.", "It is not.", "Nobody knows."]
+    assert {*shown[0][1]["metadata"]["branches"]} == {"above", "below", "open"}
+    with pytest.raises(KeyError, match="nothing is written for 'open', only for above, below"):
+        say("open", above="It is.", below="It is not.")

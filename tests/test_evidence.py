@@ -9,6 +9,7 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from experiments import evidence, simulate
 from experiments.repeated_splits import logits
+from helpers.moe import fixed_weights, stacking
 from helpers.screening import asd
 from helpers.screening.scores import clipped
 
@@ -77,7 +78,7 @@ def test_nobody_is_better_than_bayes(joint):
 @pytest.mark.slow
 def test_the_smallest_tables_row_of_every_model_is_computed_again(joint):
     committed = pd.read_csv(evidence.CURVE)
-    assert committed.groupby(["rows", "table"]).size().tolist() == [7] * 6 * 12
+    assert committed.groupby(["rows", "table"]).size().tolist() == [13] * 6 * 12
     assert tuple(committed["rows"].unique()) == evidence.SIZES
     assert committed["table"].nunique() == evidence.TABLES
     rows = pd.DataFrame(evidence.one_table(600, 0, joint)).set_index("model")
@@ -94,7 +95,7 @@ def test_the_stack_learns_from_log_odds_and_the_gate_mixes(monkeypatch):
     monkeypatch.setattr(evidence.stacking, "out_of_fold", lambda *_: meta)
     monkeypatch.setattr(evidence.stacking, "fit_all", lambda *_: None)
     monkeypatch.setattr(evidence.stacking, "meta_features", lambda *_: given)
-    got = evidence.mixed(X, y, seed=0)
+    got = evidence.of_three(X, y, seed=0)
     stack = LogisticRegression().fit(np.log(meta / (1 - meta)), y)
     expected = stack.predict_proba(np.log(given / (1 - given)))[:, 1]
     np.testing.assert_allclose(got["stack of three experts"], expected, atol=1e-6)
@@ -102,3 +103,6 @@ def test_the_stack_learns_from_log_odds_and_the_gate_mixes(monkeypatch):
     assert np.all(mixed > given.min(axis=1))
     assert np.all(mixed < given.max(axis=1))
     np.testing.assert_array_equal(got["forest, tuned"], given[:, 2])
+    np.testing.assert_allclose(got["soft vote of three"], given.mean(axis=1))
+    P = stacking.of_label(meta, y)
+    np.testing.assert_allclose(got["average, fixed weights"], given @ fixed_weights(P))

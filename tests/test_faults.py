@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
 from support import add, kernels, main, start, states, texts
@@ -189,12 +190,35 @@ def test_what_a_kernel_starts_ends_with_it(folder):
 
 def test_a_machine_that_stands_still_takes_no_ones_time(tmp_path):
     now = [0.0]
-    watch = Watch(Limits(cell=5, whole=9), tmp_path / "log", lambda: now[0])
+    watch = Watch(Limits(cell=5, whole=9), tmp_path / "log", monotonic=lambda: now[0])
     watch.begin_cell()
     for step in (0.5, 3600, 0.5):
         now[0] += step
         watch.count()
     assert watch.cell == watch.seconds == 2.0
+
+
+def test_a_long_cell_says_how_far_it_is_on_the_screen_only(folder, capsys, monkeypatch):
+    monkeypatch.setattr("runner.execute.processes.LONG", 1)
+    tell = "pathlib.Path(os.environ['RUNNER_PROGRESS']).write_text('split 3 of 8')"
+    source = f"import os, pathlib, time\n{tell}\ntime.sleep(2.5)\nprint(1)"
+    path = add(folder, "01-long", source)
+    assert main(folder, "--keep") == 0
+    assert "01-long" in (said := capsys.readouterr().err)
+    assert "in code cell 1 of 1 for 1 s: split 3 of 8" in said
+    assert texts(folder / "build" / path.name) == ["1\n"]
+
+
+def test_a_limit_names_both_ways_out(folder, capsys):
+    path = folder / "notebooks" / "01-slow.ipynb"
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("repeats = 2")])
+    nb.cells[0].metadata["tags"] = ["parameters"]
+    nb.cells.append(nbformat.v4.new_code_cell("while True: pass"))
+    nbformat.write(nb, path)
+    assert main(folder, "--cell-limit", "1") == 1
+    said = capsys.readouterr().err
+    assert 'allow more with LIMITS="--cell-limit …", or give it less to do with PARAMS' in said
+    assert "(its parameters: repeats)" in said
 
 
 @pytest.mark.parametrize("text", ["[tool", "[tool]\nrunner = 3", "[tool.runner]\naside = 3"])

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from helpers.gradient import complex_step, finite_difference
 from helpers.moe.likelihood import (
+    INTERCEPT,
     climb,
     fit_gate,
     gate_objective,
@@ -60,7 +61,8 @@ def test_objective_is_its_formula(problem):
         weight = np.exp([z @ V[:, k] for k in range(4)])
         brute += np.log(sum(weight[k] / weight.sum() * p[k] for k in range(4)))
     value, _ = gate_objective(V, Z, np.log(P), C=2.5)
-    assert value == pytest.approx(brute - np.sum(V**2) / 5, abs=1e-9)
+    brute -= np.sum(V[0] ** 2) / 200 + np.sum(V[1:] ** 2) / 5  # intercepts are all but free
+    assert value == pytest.approx(brute, abs=1e-9)
     assert np.isfinite(gate_objective(V, Z, log_chances(0 * P), 1.0)[0])
 
 
@@ -70,7 +72,7 @@ def test_gradient_agrees_with_complex_step(problem):
     def value(flat):
         weight = np.exp(Z @ flat.reshape(V.shape))
         mixed = np.sum(weight * P, axis=1) / np.sum(weight, axis=1)
-        return np.sum(np.log(mixed)) - np.sum(flat**2) / (2 * 2.5)
+        return np.sum(np.log(mixed)) - np.sum(flat[:4] ** 2) / 200 - np.sum(flat[4:] ** 2) / 5
 
     expected = complex_step(value, V.ravel()).reshape(V.shape)
     np.testing.assert_allclose(gate_objective(V, Z, np.log(P), 2.5)[1], expected, atol=1e-10)
@@ -83,9 +85,15 @@ def test_newton_reaches_scikit_learns_maximum():
     Z, V = with_one(X), np.zeros((4, 3))
     for _ in range(20):
         V = newton_step(V, Z, weight[:, None] * np.eye(3)[y], C=0.7)
+    # scikit-learn has one C for all columns: a larger one column is a wider prior on its weight.
+    wide = np.column_stack([np.sqrt(INTERCEPT / 0.7) * Z[:, 0], X])
     model = LogisticRegression(C=0.7, fit_intercept=False, tol=1e-10, max_iter=1000)
-    model.fit(Z, y, sample_weight=weight)
-    np.testing.assert_allclose(V.T, model.coef_, atol=1e-6)
+    model.fit(wide, y, sample_weight=weight)
+    np.testing.assert_allclose(V[1:].T, model.coef_[:, 1:], atol=1e-6)
+    np.testing.assert_allclose(V[0], model.coef_[:, 0] * np.sqrt(INTERCEPT / 0.7), atol=1e-5)
+    # And it is all but free: scikit-learn's own intercept has no prior at all.
+    free = LogisticRegression(C=0.7, tol=1e-10, max_iter=1000).fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(V[1:].T, free.coef_, atol=1e-4)
 
 
 def test_one_newton_step_is_gradient_over_hessian(problem):
@@ -94,7 +102,8 @@ def test_one_newton_step_is_gradient_over_hessian(problem):
     def objective(flat):
         flat = torch.as_tensor(flat)
         log_gate = torch.log_softmax(torch.tensor(Z) @ flat.reshape(V.shape), dim=1)
-        return (torch.tensor(P) * log_gate).sum() - (flat**2).sum() / 4
+        variances = torch.tensor([100.0] * 4 + [2.0] * 8)  # of intercepts, and of slopes
+        return (torch.tensor(P) * log_gate).sum() - (flat**2 / variances).sum() / 2
 
     at = torch.tensor(V.ravel() * 0.1)
     slope = torch.func.grad(objective)(at)
@@ -177,7 +186,9 @@ def test_the_trainable_mixtures_objective_and_gradient(trainable):
         weights = softmax(z @ V)
         brute += np.log(sum(weights[k] * softmax(z @ W[k])[y.argmax()] for k in range(2)))
     value, gradient = mixture_objective(V, W, Z, Y, C=3.0)
-    assert value == pytest.approx(brute - (np.sum(V**2) + np.sum(W**2)) / 6, abs=1e-9)
+    brute -= (np.sum(V[0] ** 2) + np.sum(W[:, 0] ** 2)) / 200  # intercepts
+    brute -= (np.sum(V[1:] ** 2) + np.sum(W[:, 1:] ** 2)) / 6
+    assert value == pytest.approx(brute, abs=1e-9)
 
     def again(flat):
         return mixture_objective(flat[:6].reshape(3, 2), flat[6:].reshape(2, 3, 3), Z, Y, 3.0)[0]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
@@ -144,3 +145,30 @@ def test_a_fit_that_overflows_is_silent_until_it_says_so():
 
 def test_the_tolerance_of_a_fit_is_inclusive():
     assert mle.fit_by_descent(lambda m: m * 0 + 0.5, [0.0], 1.0, 1, tol=0.5) == -0.5
+
+
+def test_an_interval_has_a_floor_and_a_bound():
+    """Where two models answer all of 200 rows alike, they may still differ in one row of 67."""
+    none = np.zeros(200)
+    assert scores.mean_interval(none, span=1) == pytest.approx((0, -0.015, 0.015), abs=3e-4)
+    # The rule of three is exact: rows that differ with this probability are all missed in 5 %.
+    high = scores.mean_interval(none, span=1)[2]
+    assert (1 - high) ** 200 == pytest.approx(0.05)
+    assert scores.mean_interval(none, span=1, rows=800)[2] < high / 3
+    assert scores.mean_interval([1, -1], span=1) == (0, -1, 1)  # Student's t: twelve to either side
+    share, low, high = scores.share_interval(np.ones(20))
+    assert share == high == 1
+    assert 0.8 < low < 0.9
+    assert scores.share_interval(np.array([])) == pytest.approx((np.nan, 0, 1), nan_ok=True)
+
+
+def test_probabilities_of_a_framework_are_taken_as_they_are():
+    """A softmax in float32 sums to 1 to seven digits only: most draws were refused."""
+    torch.manual_seed(0)
+    for logits in torch.randn(200, 3):
+        p = logits.softmax(0)
+        exact = p.double() / p.double().sum()
+        assert mle.entropy(p) == pytest.approx(mle.entropy(exact), abs=1e-6)
+    for wrong in ([0.5, 0.50001], np.float32([0.5, 0.50001])):
+        with pytest.raises(ValueError, match=r"^not a probability vector .*, in sum 1.00001"):
+            mle.entropy(wrong)

@@ -15,7 +15,7 @@ from runner.execute import environment
 SHOW = "import os\n\nprint(*(f'{k}={v}' for k, v in sorted(os.environ.items())), sep='\\n')"
 # What a front end or IPython itself sets in its kernel.
 KERNELS_OWN = {"JPY_PARENT_PID", "JPY_SESSION_NAME", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR"}
-KERNELS_OWN |= {"RUNNER_KERNEL"}
+KERNELS_OWN |= {"RUNNER_KERNEL", "RUNNER_PROGRESS"}
 KERNELS_OWN |= {"PAGER", "GIT_PAGER", "MPLBACKEND", "TERM", "PYDEVD_USE_FRAME_EVAL"}
 
 

@@ -1,6 +1,7 @@
 """What is said of a table first: each kind with its columns and rows; nothing of a good one."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
@@ -109,3 +110,15 @@ def test_few_rows_and_a_rare_class(table):
     rare = remarks(table[~positive | (positive.cumsum() <= 20)])
     assert any(s.startswith("Only 20 of 659 rows are in the smaller class: ") for s in rare)
     assert any("is right in 97 %" in s for s in rare)
+
+
+def test_copies_of_people_are_named_and_counted_once(table):
+    hundred = table.head(100)
+    eight = pd.concat([hundred] * 8, ignore_index=True).assign(ID=np.arange(1, 801))
+    assert remarks(eight)[0].startswith("700 of 800 rows are copies: they agree with another row")
+    pd.testing.assert_frame_equal(
+        asd.once(eight).drop(columns="ID"), hundred.drop(columns="ID"), check_dtype=False
+    )
+    one_more = pd.concat([table, table.tail(1).assign(ID=999)], ignore_index=True)
+    assert remarks(one_more)[0].startswith("1 of 801 rows are copies")
+    assert not remarks(pd.concat([table, table.tail(1).assign(ID=999, age=99.0)]))

@@ -103,7 +103,7 @@ def test_nothing_of_a_test_row_reaches_an_honest_score(monkeypatch):
 
 def test_the_committed_evidence_is_whole():
     models, leak = pd.read_csv(repeated_splits.MODELS), pd.read_csv(repeated_splits.LEAK)
-    assert models.groupby("split").size().tolist() == [13] * 40
+    assert models.groupby("split").size().tolist() == [16] * 40
     assert leak.groupby("split").size().tolist() == [12] * 40
     assert models.notna().all(axis=None)
     assert list(models)[1:8] == list(scores.SCORES)

@@ -89,3 +89,38 @@ def test_in_float64_the_dense_form_is_the_same_layer():
     x = torch.randn(30, 12, dtype=torch.float64)
     assert {p.dtype for p in layer.parameters()} == {layer.dense(x).dtype} == {torch.float64}
     torch.testing.assert_close(layer.float()(x.float()), layer.double().dense(x).float())
+
+
+def test_with_one_expert_a_row_the_gate_learns():
+    """A softmax over one score is 1 whatever the score: its gradient, and the gate's, would be 0"""
+    torch.manual_seed(0)
+    layer, x = SparseMoE(12, 20, num_experts=8, top_k=1), torch.randn(64, 12)
+    weights, chosen = layer.route(x)
+    torch.testing.assert_close(weights, layer.scores(x).softmax(dim=1).gather(1, chosen))
+    for loss in (layer(x).square().mean(), layer.imbalance(x)):
+        layer.zero_grad()
+        loss.backward()
+        assert layer.scores.weight.grad.abs().max() > 1e-4
+
+
+def test_sequences_are_rows(layer):
+    x = torch.randn(3, 5, 12)
+    flat = x.reshape(15, 12)
+    for form in (layer, layer.dense):
+        torch.testing.assert_close(form(x), form(flat).reshape(3, 5, 12))
+    assert layer.counts(x).tolist() == layer.counts(flat).tolist()
+
+
+@pytest.mark.parametrize("top_k", [0, 9])
+def test_more_experts_a_row_than_there_are_is_refused(top_k):
+    with pytest.raises(ValueError, match=f"^top_k must be 1 to 8, .*, not {top_k}$"):
+        SparseMoE(12, 20, num_experts=8, top_k=top_k)
+
+
+def test_a_bias_chooses_and_does_not_weigh(layer):
+    x = torch.randn(64, 12)
+    layer.bias[3] = 100.0
+    weights, chosen = layer.route(x)
+    assert layer.counts(x)[3] == 64
+    torch.testing.assert_close(weights, layer.scores(x).gather(1, chosen).softmax(dim=1))
+    assert weights.gather(1, (chosen == 3).int().argmax(1, keepdim=True)).min() < 0.3

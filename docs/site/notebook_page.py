@@ -26,7 +26,7 @@ HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 REFERENCE = {
     "math": ["helpers.gradient", "helpers.mle"]
     + [f"helpers.moe.{name}" for name in ("likelihood", "gate", "given_experts")]
-    + [f"helpers.moe.{name}" for name in ("logistic_experts", "stacking", "sparse")],
+    + [f"helpers.moe.{name}" for name in ("logistic_experts", "stacking", "sparse", "display")],
     "screening": [f"helpers.screening.{name}" for name in ("asd", "remarks", "scores")],
     "experiments": [f"experiments.{name}" for name in ("classifiers", "net")]
     + [f"experiments.{name}" for name in ("simulate", "repeated_splits", "evidence")],
@@ -140,11 +140,13 @@ def fold(cell: NotebookNode, solution: bool, paper: bool) -> None:
     lines = [line for line in cell.source.splitlines() if line and not line.startswith(" ")]
     imports = bool(lines) and all(re.match(r"(import|from)\b|#|\)", line) for line in lines)
     draws = DRAWS.search(cell.source) or picture(cell) or explored(cell)
-    if draws and paper:
+    says = re.search(r"^say\(", cell.source, re.MULTILINE)
+    if (draws or says) and paper:
         tags.append("remove-input")
-    elif (imports or draws) and not paper and not solution:
+    elif (imports or draws or says) and not paper and not solution:
         tags.append("hide-input")
         what = "the imports" if imports else "the code that draws"
+        what = "how this sentence is chosen" if says else what
         cell.metadata["mystnb"]["code_prompt_show"] = f"Show {what}"
         cell.metadata["mystnb"]["code_prompt_hide"] = f"Hide {what}"
     cell.metadata["tags"] = tags

@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, validate_data
 
@@ -17,6 +17,10 @@ class Mixture(ClassifierMixin):
         p = self.predict_proba(X)
         return self.classes_[np.argmax(p, axis=1)]
 
+    def predict_log_proba(self, X):
+        """The logarithms of `predict_proba`: (n, classes)."""
+        return np.log(self.predict_proba(X))
+
 
 def checked(model, X, y):
     """X as the model takes it, y, and y as 0, 1, …; sets `model.classes_`."""
@@ -28,6 +32,16 @@ def checked(model, X, y):
     if len(model.classes_) < 2:
         raise ValueError(f"a classifier needs two classes or more; y has one class, {y[0]}")
     return X, y, encoded
+
+
+def checked_numbers(model, X, y):
+    """X as the model takes it, and y as finite numbers."""
+    X, y = as_taken(model, X, y)
+    if len(y) < 2:
+        raise ValueError(
+            f"out-of-fold predictions need 2 rows or more, and there is {len(y)} sample"
+        )
+    return X, check_array(y, ensure_2d=False, dtype=float, input_name="y")
 
 
 def as_taken(model, X, *y, reset=True):
@@ -47,9 +61,16 @@ def as_taken(model, X, *y, reset=True):
     )
 
 
-def weights_of(sample_weight, X):
-    """Weights (n,) of the rows of X; ones where `sample_weight` is None. Refuses negative ones."""
-    return _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+def weights_of(sample_weight, X, y=None):
+    """Weights (n,) of the rows of X; ones where `sample_weight` is None.
+
+    Refuses negative ones, and a class of labels `y` all of whose rows weigh 0.
+    """
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    for label in [] if y is None else np.unique(y):
+        if not weight[y == label].any():
+            raise ValueError(f"every row of class {label!s} has a sample_weight of 0; leave it out")
+    return weight
 
 
 _FEWEST = {"n_experts": 1, "n_starts": 1, "max_iter": 1, "n_splits": 2}
@@ -59,7 +80,8 @@ def refuse_parameters(model):
     """Raise ValueError, one sentence, for a C, solver, tol or number that cannot be."""
     if model.solver not in ("em", "lbfgs"):
         raise ValueError(f"solver must be 'em' or 'lbfgs', not {model.solver!r}")
-    if not (isinstance(model.C, numbers.Real) and 0 < model.C < np.inf):
+    chosen = model.C is None and hasattr(model, "PRIORS")  # by cross-validation
+    if not (chosen or (isinstance(model.C, numbers.Real) and 0 < model.C < np.inf)):
         raise ValueError(f"C is a variance: a finite number above 0, not {model.C!r}")
     if not (isinstance(model.tol, numbers.Real) and model.tol >= 0):
         raise ValueError(f"tol must be a number, 0 or more, not {model.tol!r}")

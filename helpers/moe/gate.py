@@ -1,5 +1,6 @@
 """A gate over given experts: where in the inputs each one is to be believed."""
 
+import numpy as np
 from pandas.api.types import is_numeric_dtype
 from scipy import sparse
 from scipy.special import softmax
@@ -14,9 +15,10 @@ from helpers.moe.likelihood import fit_gate, with_one
 class Gate:
     """g(x) = softmax(zᵀV), of x brought to one scale with a 1 in front, z (d + 1,).
 
-    V (d + 1, K) maximises Σ_i log Σ_k g_k(x_i) P_ik − ‖V‖²/2C, for what K experts give to the
+    V (d + 1, K) maximises Σ_i log Σ_k g_k(x_i) P_ik − ‖slopes‖²/2C, for what K experts give to the
     labels that were observed, P (n, K): take it from predictions out of fold, or an expert buys
-    trust by memorising (Jacobs, Jordan, Nowlan & Hinton 1991).
+    trust by memorising (Jacobs, Jordan, Nowlan & Hinton 1991). The intercepts are all but free, so
+    a small C makes it `fixed_weights`, and not an equal vote.
 
     `inputs` is a transformer of x. None: standardised, a missing value at the mean; a sparse x is
     divided by each column's largest entry instead, and stays sparse. The others are those of
@@ -43,6 +45,15 @@ class Gate:
         if self.dense_ and sparse.issparse(X):
             X = X.toarray()
         return with_one(self.inputs_.transform(X))
+
+
+def fixed_weights(P):
+    """The weights (K,) of the largest likelihood that do not depend on x, for P (n, K).
+
+    A gate without inputs, and its plainest opponent: weights that depend on x have to do better.
+    """
+    V, _ = fit_gate(np.ones((len(P), 1)), P)
+    return softmax(V[0])
 
 
 def _one_scale(X):

@@ -1,44 +1,31 @@
-"""A mixture of given experts as a classifier: out-of-fold predictions, a gate, refitted experts."""
+"""A mixture of given experts as a scikit-learn model: predictions out of fold, a gate, a refit."""
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.tree import DecisionTreeClassifier
+import pandas as pd
+from sklearn.base import RegressorMixin
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GroupKFold, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
 
-from helpers.moe._checks import Mixture, as_taken, checked, refuse_parameters, weights_of
+from helpers.moe._checks import (
+    Mixture,
+    as_taken,
+    checked,
+    checked_numbers,
+    refuse_parameters,
+    weights_of,
+)
 from helpers.moe.gate import Gate, _one_scale
-from helpers.moe.stacking import fit_all, held_out
+from helpers.moe.stacking import fit_one, held_out, stratified_folds, weight_of
 
 
-class MixtureOfExperts(Mixture, _BaseComposition):
-    """Given classifiers, and a gate that learns from the inputs whom to believe where.
-
-    p(y | x) = Σ_k g_k(x) p_k(y | x) (Jacobs & Jordan 1991; Jacobs, Jordan, Nowlan & Hinton 1991).
-    The gate maximises the likelihood of the experts' out-of-fold predictions, so an expert cannot
-    buy trust by memorising; the experts are then fitted on all rows.
-
-    The mixture is an average: it is never surer than its surest expert, and corrects none of them.
-    Stacking on log-odds adds them up and corrects them; it is the better choice where all experts
-    are about as good everywhere. Take the mixture where who is right depends on x, or where you
-    want to see whom it believes.
-
-    Parameters
-    ----------
-    experts : list of (name, classifier with predict_proba); None: logistic regression and a tree.
-        A DataFrame reaches them as it is, so they may select columns by name; so do missing values
-        and sparse matrices, where all of them take such.
-    gate_input : transformer of X for the gate; None: all columns on one scale, as in `Gate`.
-    C : variance of the Gaussian prior on the gate's parameters, > 0; small: trust all alike.
-    solver, tol, max_iter : "lbfgs" or "em", and where to stop, as in `fit_gate`.
-    n_splits : stratified folds for the out-of-fold predictions; at most the smallest class's size.
-    random_state : of the folds.
-
-    Attributes: `experts_` {name: fitted classifier}, `gate_` (a fitted `helpers.moe.Gate`),
-    `log_likelihood_` (the penalised one, at the start and after each of `n_iter_` iterations).
-    """
+class _Experts(_BaseComposition):
+    """What the classifier and the regression share: their parameters, the gate, and its weights."""
 
     def __init__(
         self,
@@ -50,6 +37,7 @@ class MixtureOfExperts(Mixture, _BaseComposition):
         max_iter=20_000,
         n_splits=5,
         random_state=None,
+        n_jobs=None,
     ):
         self.experts = experts
         self.gate_input = gate_input
@@ -59,69 +47,175 @@ class MixtureOfExperts(Mixture, _BaseComposition):
         self.max_iter = max_iter
         self.n_splits = n_splits
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def get_params(self, deep=True):
         """Parameters, those of the named experts included."""
         return self._get_params("experts", deep=deep)
 
     def set_params(self, **params):
-        """Set parameters, `name__parameter` for those of an expert."""
+        """Set parameters, `name__parameter` for those of an expert; 'drop' for an expert."""
         return self._set_params("experts", **params)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        taken = [get_tags(expert).input_tags for expert in _named(self._all()).values()]
-        tags.input_tags.allow_nan = all(tag.allow_nan for tag in taken)
-        tags.input_tags.sparse = all(tag.sparse for tag in taken)
+        taken = [get_tags(expert).input_tags for expert in self._kept().values()]
+        default = self.experts is None
+        tags.input_tags.allow_nan = default or all(tag.allow_nan for tag in taken)
+        tags.input_tags.sparse = default or all(tag.sparse for tag in taken)
         return tags
-
-    def _all(self):
-        tree = DecisionTreeClassifier(max_depth=3, random_state=0)
-        default = [("logistic", LogisticRegression()), ("tree", tree)]
-        return default if self.experts is None else self.experts
-
-    def fit(self, X, y, sample_weight=None):
-        """Fit gate and experts on X (n, d) and labels y (n,) of two or more classes.
-
-        `sample_weight` (n,) >= 0 goes to the gate's likelihood and to every expert's `fit`.
-        """
-        refuse_parameters(self)
-        experts = _named(self._all())
-        self._validate_names(list(experts))
-        _refuse_experts(experts, weighted=sample_weight is not None)
-        X, y, encoded = checked(self, X, y)
-        weight = None if sample_weight is None else weights_of(sample_weight, X)
-        if self.gate_input is None:
-            _one_scale(X)  # says before the folds what the gate cannot take
-        smallest = np.bincount(encoded).min()
-        if smallest < 2:
-            raise ValueError("a class has a single member; out-of-fold predictions need two")
-        splitter = StratifiedKFold(
-            min(self.n_splits, smallest), shuffle=True, random_state=self.random_state
-        )
-        folds = list(splitter.split(encoded, encoded))
-        predicted = [held_out(expert, X, y, folds, weight) for expert in experts.values()]
-        P = np.column_stack([p[np.arange(len(y)), encoded] for p in predicted])
-        gate = Gate(self.gate_input, self.C, self.solver, self.tol, self.max_iter)
-        self.gate_ = gate.fit(X, P, 1.0 if weight is None else weight)
-        self.log_likelihood_ = gate.path_
-        self.n_iter_ = len(gate.path_) - 1
-        self.experts_ = fit_all(experts, X, y, weight)
-        return self
 
     def gate(self, X):
         """How far each expert is believed at X (n, d): (n, K), rows that sum to 1."""
         check_is_fitted(self)
         return self.gate_.weights(as_taken(self, X, reset=False))
 
-    def predict_proba(self, X):
-        """Σ_k g_k(x) p_k(class | x): (n, classes)."""
+    def gate_weights(self, X):
+        """`gate` as a DataFrame: one column per expert, with its name; the rows of X."""
+        return pd.DataFrame(self.gate(X), getattr(X, "index", None), list(self.experts_))
+
+    def _kept(self, X=None):
+        """{name: expert}, less those that are 'drop'."""
+        experts = self._default(X) if self.experts is None else self.experts
+        kept = {name: e for name, e in _named(experts).items() if not _dropped(e)}
+        if not kept:
+            raise ValueError("every expert is 'drop'; keep one or more")
+        return kept
+
+    def _trained(self, X, y, P, weight):
+        """Fit the gate on P (n, K), and the experts on all rows."""
+        gate = Gate(self.gate_input, self.C, self.solver, self.tol, self.max_iter)
+        self.gate_ = gate.fit(X, P, 1.0 if weight is None else weight)
+        self.log_likelihood_ = gate.path_
+        self.n_iter_ = len(gate.path_) - 1
+        experts = self._kept(X)
+        fitted = self._each(fit_one, experts, X, y, weight)
+        self.experts_ = dict(zip(experts, fitted, strict=True))
+        return self
+
+    def _ready(self, X, weighted):
+        """The experts, if the parameters can be used; raises ValueError, one sentence."""
+        refuse_parameters(self)
+        experts = self._kept(X)
+        self._validate_names(list(experts))
+        _refuse_experts(experts, self._needed, weighted)
+        return experts
+
+    def _each(self, function, experts, *given):
+        return Parallel(self.n_jobs)(delayed(function)(e, *given) for e in experts.values())
+
+    def _mean(self, X, predicted):
+        """Σ_k g_k(x) times what `predicted`(expert, X) gives."""
         check_is_fitted(self)
         X = as_taken(self, X, reset=False)
-        return sum(
-            weight[:, None] * expert.predict_proba(X)
-            for weight, expert in zip(self.gate_.weights(X).T, self.experts_.values(), strict=True)
-        )
+        parts = zip(self.gate_.weights(X).T, self.experts_.values(), strict=True)
+        return sum((weight * np.transpose(predicted(e, X))).T for weight, e in parts)
+
+
+class MixtureOfExperts(Mixture, _Experts):
+    """Given classifiers, and a gate that learns from the inputs whom to believe where.
+
+    p(y | x) = Σ_k g_k(x) p_k(y | x) (Jacobs & Jordan 1991; Jacobs, Jordan, Nowlan & Hinton 1991).
+    The gate maximises the likelihood of the experts' out-of-fold predictions, so an expert cannot
+    buy trust by memorising; the experts are then fitted on all rows.
+
+    The mixture is an average: it is never surer than its surest expert, and corrects none of them.
+    Stacking on log-odds adds them up and corrects them; it is the better choice where all experts
+    are about as good everywhere. Take the mixture where who is right depends on x, or where you
+    want to see whom it believes; `helpers.moe.fixed_weights` tell whether the gate pays.
+
+    Parameters
+    ----------
+    experts : list of (name, classifier with predict_proba); None: logistic regression and a tree,
+        both on scaled columns. An expert that is 'drop' is left out.
+        A DataFrame reaches them as it is, so they may select columns by name; so do missing values
+        and sparse matrices, where all of them take such.
+    gate_input : transformer of X for the gate; None: all columns on one scale, as in `Gate`.
+    C : variance of the Gaussian prior on the gate's slopes, > 0; small: the same trust everywhere.
+    solver, tol, max_iter : "lbfgs" or "em", and where to stop, as in `fit_gate`.
+    n_splits : stratified folds for the out-of-fold predictions; at most the smallest class's size.
+    random_state : of the folds.
+    n_jobs : how many experts are fitted at once, as in scikit-learn.
+
+    Attributes: `experts_` {name: fitted classifier}, `gate_` (a fitted `helpers.moe.Gate`),
+    `log_likelihood_` (the penalised one, at the start and after each of `n_iter_` iterations).
+    """
+
+    _needed = "predict_proba"
+
+    def _default(self, X):
+        tree = DecisionTreeClassifier(max_depth=3, random_state=0)
+        return _on_one_scale(X, logistic=LogisticRegression(), tree=tree)
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Fit gate and experts on X (n, d) and labels y (n,) of two or more classes.
+
+        `sample_weight` (n,) >= 0 goes to the gate's likelihood and to every expert's `fit`. Rows of
+        one of the `groups` (n,), such as one person's repeated measures, are never on both sides of
+        a fold.
+        """
+        experts = self._ready(X, weighted=sample_weight is not None)
+        X, y, encoded = checked(self, X, y)
+        weight = None if sample_weight is None else weights_of(sample_weight, X, y)
+        if self.gate_input is None:
+            _one_scale(X)  # says before the folds what the gate cannot take
+        smallest = np.bincount(encoded).min()
+        if smallest < 2:
+            raise ValueError("a class has a single member; out-of-fold predictions need two")
+        folds = stratified_folds(encoded, min(self.n_splits, smallest), self.random_state, groups)
+        predicted = self._each(held_out, experts, X, y, folds, weight)
+        P = np.column_stack([p[np.arange(len(y)), encoded] for p in predicted])
+        return self._trained(X, y, P, weight)
+
+    def predict_proba(self, X):
+        """Σ_k g_k(x) p_k(class | x): (n, classes)."""
+        return self._mean(X, lambda expert, rows: expert.predict_proba(rows))
+
+
+class MixtureOfRegressions(RegressorMixin, _Experts):
+    """The same for numbers: p(y | x) = Σ_k g_k(x) N(y; f_k(x), σ_k²), predicted by its mean.
+
+    f_k are given regressions, and σ_k their root mean squared errors out of fold (Jacobs, Jordan,
+    Nowlan & Hinton 1991, with a variance for each expert). Parameters and attributes are those of
+    `MixtureOfExperts`, and `sigma_` (K,), in the units of y; the default experts are a linear
+    regression and a tree.
+    """
+
+    _needed = "predict"
+
+    def _default(self, X):
+        tree = DecisionTreeRegressor(max_depth=3, random_state=0)
+        return _on_one_scale(X, linear=LinearRegression(), tree=tree)
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Fit gate and experts on X (n, d) and numbers y (n,); the rest as in `MixtureOfExperts`"""
+        experts = self._ready(X, weighted=sample_weight is not None)
+        X, y = checked_numbers(self, X, y)
+        weight = None if sample_weight is None else weights_of(sample_weight, X)
+        if groups is None:
+            kind = KFold(min(self.n_splits, len(y)), shuffle=True, random_state=self.random_state)
+        else:
+            kind = GroupKFold(min(self.n_splits, len(np.unique(groups))))
+        folds = list(kind.split(y, y, groups))
+        predicted = self._each(held_out, experts, X, y, folds, weight, "predict")
+        errors = y[:, None] - np.column_stack(predicted)
+        tiny = np.finfo(float).eps * max(np.std(y), np.finfo(float).tiny)
+        self.sigma_ = np.sqrt(np.average(errors**2, axis=0, weights=weight)) + tiny
+        P = np.exp(-((errors / self.sigma_) ** 2) / 2) * self.sigma_.min() / self.sigma_
+        return self._trained(X, y, P, weight)
+
+    def predict(self, X):
+        """Σ_k g_k(x) f_k(x): (n,)."""
+        return self._mean(X, lambda expert, rows: expert.predict(rows))
+
+
+def _on_one_scale(X, **experts):
+    """[(name, expert behind a scaler)]: units of the columns then change nothing."""
+    return [(name, make_pipeline(_one_scale(X), expert)) for name, expert in experts.items()]
+
+
+def _dropped(expert):
+    return isinstance(expert, str) and expert == "drop"
 
 
 def _named(experts):
@@ -138,10 +232,10 @@ def _named(experts):
     return dict(experts)
 
 
-def _refuse_experts(experts, weighted):
+def _refuse_experts(experts, needed, weighted):
     """Raise ValueError, one sentence, for one that cannot be an expert."""
     for name, expert in experts.items():
-        if not hasattr(expert, "predict_proba"):
-            raise ValueError(f"expert {name!r} has no predict_proba; the mixture needs it")
-        if weighted and not has_fit_parameter(expert, "sample_weight"):
+        if not hasattr(expert, needed):
+            raise ValueError(f"expert {name!r} has no {needed}; the mixture needs it")
+        if weighted and not weight_of(expert):
             raise ValueError(f"expert {name!r} takes no sample_weight; fit without, or replace it")

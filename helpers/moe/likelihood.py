@@ -3,8 +3,10 @@
 The gate is g(x) = softmax(zᵀV), of its input with a 1 in front, z (d + 1,), and V (d + 1, K).
 log_P (n, K) holds the logarithms of what each expert gives to the label that was observed. All
 sums are taken in logarithms, so nothing underflows and every gradient is its objective's own. A
-Gaussian prior with variance C on every parameter keeps the maximum finite; without evidence all
-experts count alike. `weight` (n,) >= 0 counts rows: 2 is the same as having a row twice.
+Gaussian prior keeps the maximum finite: its variance is C for slopes, and `INTERCEPT` (or C, where
+that is larger) for intercepts. How far an expert is trusted on average is thus left to the data;
+only how trust changes with x is held back. `weight` (n,) >= 0 counts rows: 2 is the same as having
+a row twice.
 """
 
 import numpy as np
@@ -13,6 +15,7 @@ from scipy.linalg import solve
 from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp, softmax
 
+INTERCEPT = 100.0  # variance of the prior on intercepts: so wide that it decides nothing
 _NO_CHANCE = 1e-9  # what a given probability of 0 counts as: its logarithm must be finite
 
 
@@ -22,6 +25,11 @@ def with_one(features):
         # As an array: the `*` of a sparse matrix is the product of matrices.
         return sparse.csr_array(sparse.hstack([np.ones((features.shape[0], 1)), features]))
     return np.column_stack([np.ones(len(features)), features])
+
+
+def precision(d, C):
+    """1 / variance of the prior on each row of V or W, (d + 1, 1): the intercept's comes first."""
+    return 1 / np.array([max(C, INTERCEPT)] + d * [C])[:, None]
 
 
 def log_chances(P):
@@ -38,27 +46,28 @@ def responsibilities(log_gate, log_P):
 
 
 def gate_objective(V, Z, log_P, C, weight=1.0):
-    """(value, gradient) of Σ_i log Σ_k g_k(x_i) P_ik − ‖V‖²/2C, for V (d + 1, K), Z (n, d + 1).
+    """(value, gradient) of Σ_i log Σ_k g_k(x_i) P_ik − Σ ΛV²/2, for V (d + 1, K), Z (n, d + 1).
 
-    The gradient is Zᵀ(R − G) − V/C: responsibilities minus gate, the softmax's own form.
+    The gradient is Zᵀ(R − G) − ΛV: responsibilities minus gate, the softmax's own form; Λ is the
+    `precision` of the prior.
     """
-    log_gate = log_softmax(Z @ V, axis=1)
-    value = np.sum(weight * logsumexp(log_gate + log_P, axis=1)) - np.sum(V**2) / (2 * C)
+    log_gate, prior = log_softmax(Z @ V, axis=1), precision(len(V) - 1, C)
+    value = np.sum(weight * logsumexp(log_gate + log_P, axis=1)) - np.sum(prior * V**2) / 2
     surprise = responsibilities(log_gate, log_P) - np.exp(log_gate)
-    return value, Z.T @ (np.reshape(weight, (-1, 1)) * surprise) - V / C
+    return value, Z.T @ (np.reshape(weight, (-1, 1)) * surprise) - prior * V
 
 
 def newton_step(V, Z, T, C):
-    """V (d + 1, m) after one Newton step up Σ_i Σ_m T_im log softmax(Z_i V)_m − ‖V‖²/2C.
+    """V (d + 1, m) after one Newton step up Σ_i Σ_m T_im log softmax(Z_i V)_m − Σ ΛV²/2.
 
     T (n, m) >= 0 are soft labels, whose row sums are the rows' weights. The objective is concave;
     the step is halved until it does not go down.
     """
     scores, weight = Z @ V, T.sum(axis=1, keepdims=True)
-    G = softmax(scores, axis=1)
-    gradient = Z.T @ (T - weight * G) - V / C
+    G, prior = softmax(scores, axis=1), precision(len(V) - 1, C)
+    gradient = Z.T @ (T - weight * G) - prior * V
     m = V.shape[1]
-    curvature = np.eye(V.size).reshape(len(V), m, len(V), m) / C
+    curvature = np.diag(np.repeat(prior, m)).reshape(len(V), m, len(V), m)
     for a in range(m):
         for b in range(m):
             spread = weight[:, 0] * G[:, a] * ((a == b) - G[:, b])
@@ -71,7 +80,7 @@ def newton_step(V, Z, T, C):
 
     def objective(t):
         likelihood = np.sum(T * log_softmax(scores + t * along, axis=1))
-        return likelihood - np.sum((V + t * step) ** 2) / (2 * C)
+        return likelihood - np.sum(prior * (V + t * step) ** 2) / 2
 
     before, t = objective(0.0), 1.0
     while objective(t) < before:
@@ -123,7 +132,13 @@ def lbfgs(objective, start, max_iter):
         jac=True,
         method="L-BFGS-B",
         callback=lambda intermediate_result: path.append(-intermediate_result.fun),
-        options={"gtol": 1e-6, "ftol": 0, "maxiter": max_iter, "maxfun": 10 * max_iter},
+        options={
+            "gtol": 1e-6,
+            "ftol": 0,
+            "maxcor": 100,  # a longer memory than the usual 10 takes a fifth of the iterations
+            "maxiter": max_iter,
+            "maxfun": 10 * max_iter,
+        },
     )
     if not np.max(np.abs(found.jac)) <= 1e-3 * max(1, abs(found.fun) / 1e3):  # nan is not
         advice = "allow more iterations" if found.status == 1 else "bring the inputs to one scale"
@@ -160,8 +175,9 @@ def mixture_objective(V, W, Z, Y, C, weight=1.0):
     log_P = np.sum(log_p * Y, axis=2).T
     value, slope = gate_objective(V, Z, log_P, C, weight)
     R = np.reshape(weight, (-1, 1)) * responsibilities(Z @ V, log_P)
-    slopes = Z.T @ (R.T[:, :, None] * (Y - np.exp(log_p))) - W / C
-    return value - np.sum(W**2) / (2 * C), np.concatenate([slope.ravel(), slopes.ravel()])
+    prior = precision(len(V) - 1, C)
+    slopes = Z.T @ (R.T[:, :, None] * (Y - np.exp(log_p))) - prior * W
+    return value - np.sum(prior * W**2) / 2, np.concatenate([slope.ravel(), slopes.ravel()])
 
 
 def mixture_step(V, W, Z, Y, C, weight=1.0):

@@ -2,14 +2,32 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import has_fit_parameter
 
 
 def fit_all(models, X, y, weight=None):
     """Fitted clones {name: classifier} of `models`, on X (n, d), y (n,) and weights (n,)."""
-    given = {} if weight is None else {"sample_weight": weight}
-    return {name: clone(model).fit(X, y, **given) for name, model in models.items()}
+    return {name: fit_one(model, X, y, weight) for name, model in models.items()}
+
+
+def fit_one(model, X, y, weight=None):
+    """A clone of `model`, fitted on X (n, d), y (n,) and weights (n,)."""
+    return clone(model).fit(X, y, **({} if weight is None else {weight_of(model): weight}))
+
+
+def weight_of(model):
+    """What the `fit` of `model` calls the rows' weights; "" where it takes none.
+
+    In a pipeline they are its last step's.
+    """
+    last, before = model, ""
+    if isinstance(model, Pipeline):
+        name, last = model.steps[-1]
+        before = f"{name}__"
+    return f"{before}sample_weight" if has_fit_parameter(last, "sample_weight") else ""
 
 
 def _rounded(p):
@@ -36,24 +54,35 @@ def meta_features(fitted, X):
     return np.column_stack([positive(model.predict_proba(X)) for model in fitted.values()])
 
 
-def out_of_fold(models, X, y, n_splits, seed):
+def stratified_folds(y, n_splits, seed, groups=None):
+    """[(train, test)] of row numbers, each fold with its share of every class of y (n,).
+
+    Rows of one of the `groups` (n,), such as the copies of one person, stay on one side.
+    """
+    if groups is None or len(np.unique(groups)) == len(y):
+        return list(StratifiedKFold(n_splits, shuffle=True, random_state=seed).split(y, y))
+    folds = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
+    return list(folds.split(y, y, groups))
+
+
+def out_of_fold(models, X, y, folds):
     """Meta-features (n, k) in which no row was predicted by a model that had seen it.
 
-    Stratified folds: each is predicted by models fitted on the others (Wolpert 1992).
+    Each of `folds` [(train, test)] is predicted by models fitted on the others (Wolpert 1992).
     """
-    folds = list(StratifiedKFold(n_splits, shuffle=True, random_state=seed).split(X, y))
     return np.column_stack([held_out(model, X, y, folds)[:, 1] for model in models.values()])
 
 
-def held_out(model, X, y, folds, weight=None):
-    """Probabilities (n, classes) of each row from a model fitted on the other `folds`.
+def held_out(model, X, y, folds, weight=None, method="predict_proba"):
+    """What `method` gives for each row, from a model fitted on the other `folds`: (n, …).
 
     scikit-learn's cross_val_predict would do, but that it renames the labels 0, 1, … first, and a
     model may know them by name (class_weight).
     """
-    p = np.full((len(y), len(np.unique(y))), np.nan)
+    parts, rows = [], []
     for train, test in folds:
-        given = {} if weight is None else {"sample_weight": weight[train]}
-        fitted = clone(model).fit(_safe_indexing(X, train), _safe_indexing(y, train), **given)
-        p[test] = fitted.predict_proba(_safe_indexing(X, test))
-    return p
+        given = None if weight is None else weight[train]
+        fitted = fit_one(model, _safe_indexing(X, train), _safe_indexing(y, train), given)
+        parts.append(getattr(fitted, method)(_safe_indexing(X, test)))
+        rows.append(test)
+    return np.concatenate(parts)[np.argsort(np.concatenate(rows))]

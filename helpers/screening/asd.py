@@ -124,9 +124,27 @@ def usable(table):
     return table
 
 
+def people(table):
+    """Whose row each one is, (n,): rows that agree in every column but the ID have one number."""
+    return table.groupby([*table.columns.difference(["ID"])], sort=False).ngroup().to_numpy()
+
+
+def once(table):
+    """The table with each person once: of rows that are copies (`people`), the first."""
+    return table[~pd.Series(people(table), index=table.index).duplicated()].reset_index(drop=True)
+
+
 def split(table, seed):
-    """Two tables, (train, test): three quarters and one quarter of the rows, by class."""
-    return train_test_split(table, test_size=0.25, stratify=table[TARGET], random_state=seed)
+    """Two tables, (train, test): three quarters and one quarter of the people, by class.
+
+    The copies of one person (`people`) stay on one side.
+    """
+    who = people(table)
+    first = np.unique(who, return_index=True)[1]
+    label = table[TARGET].to_numpy()[first]
+    parts = train_test_split(first, test_size=0.25, stratify=label, random_state=seed)
+    rows = (np.concatenate([np.flatnonzero(who == who[i]) for i in part]) for part in parts)
+    return tuple(table.iloc[numbers] for numbers in rows)
 
 
 def features(table, train):

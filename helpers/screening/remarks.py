@@ -3,7 +3,7 @@
 import numpy as np
 
 from helpers.mle import separation
-from helpers.screening.asd import CATEGORICAL, ITEMS, TARGET
+from helpers.screening.asd import CATEGORICAL, ITEMS, TARGET, once
 
 _FEW, _RARE = 200, 0.05  # rows; share of the smaller class
 
@@ -11,12 +11,21 @@ _FEW, _RARE = 200, 0.05  # rows; share of the smaller class
 def remarks(table):
     """Sentences about a labelled table (`asd.load`), the most serious first; [] for none.
 
-    Each names what was found and what follows: a label that is a function of the score, a column
-    that gives the label away, items that never change, classes that a line separates, few rows.
+    Each names what was found and what follows: copied rows, a label that is a function of the
+    score, a column that gives the label away, items that never change, classes that a line
+    separates, few rows.
     """
+    rows, table = len(table), once(table)
     X, y = table[ITEMS].to_numpy(), table[TARGET].to_numpy()
     n, fewer = len(y), min(y.sum(), (1 - y).sum())
-    found = [*_of_the_score(X.sum(axis=1), y), *_given_away(table, y)]
+    found = []
+    if n < rows:
+        found.append(
+            f"{rows - n} of {rows} rows are copies: they agree with another row in everything "
+            f"but the ID. Each person is counted once from here on, which leaves {n} rows; if "
+            "people were screened again and again, say so in a column of its own."
+        )
+    found += [*_of_the_score(X.sum(axis=1), y), *_given_away(table, y)]
     constant = [item for item in ITEMS if table[item].nunique() == 1]
     if constant:
         found.append(f"{_listed(constant)} never changes: no model can learn anything from it.")

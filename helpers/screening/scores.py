@@ -17,7 +17,11 @@ SCORES = {
 }
 
 
-def clipped(p, margin=0.001):
+MARGIN = 0.001  # what probabilities of 0 and 1 are taken to, for a finite log loss
+SPANS = dict.fromkeys(SCORES, 1.0) | {"log loss": -np.log(MARGIN)}  # the largest differences
+
+
+def clipped(p, margin=MARGIN):
     """Probabilities with 0 and 1 taken to `margin` and 1 − `margin`: a finite log loss for all."""
     return np.clip(p, margin, 1 - margin)
 
@@ -52,18 +56,34 @@ def net_benefit(y, p, threshold):
     return float(np.mean(act & (y == 1)) - price * np.mean(act & (y == 0)))
 
 
-def mean_interval(values, level=0.95, overlap=0):
+def mean_interval(values, level=0.95, overlap=0, span=np.inf, rows=None):
     """(mean, low, high): a mean and its interval by Student's t, of values (n,).
 
     `overlap` is 0 for independent values. For one figure per split of the same table it is rows
     tested on / rows trained on: splits share rows, and without this correction the interval is far
     too short (Nadeau & Bengio 2003; for repeated k-fold Bouckaert & Frank 2004). For m intervals
     that are to hold together take `level` 1 − 0.05/m (Bonferroni).
+
+    No value is beyond ±`span`, so neither is an end. Values that are all alike have no spread, and
+    yet say little if they come from few `rows` (None: one value a row): that share of rows in which
+    they may differ all the same, 1 − (1 − level)^(1/rows), "the rule of three", times the span, is
+    then the half width.
     """
     mean, n = float(np.mean(values)), len(values)
     error = np.std(values, ddof=1) * np.sqrt(1 / n + overlap)
     half = float(stdtrit(n - 1, (1 + level) / 2) * error)
-    return mean, mean - half, mean + half
+    if np.ptp(values) == 0 and np.isfinite(span):
+        half = span * (1 - (1 - level) ** (1 / (n if rows is None else rows)))
+    return mean, max(mean - half, -span), min(mean + half, span)
+
+
+def share_interval(right, level=0.95):
+    """(share, low, high) of the rows (n,) that are right: Wilson's interval (1927), in [0, 1]."""
+    count, n = int(np.sum(right)), len(right)
+    if not n:
+        return np.nan, 0.0, 1.0
+    ends = binomtest(count, n).proportion_ci(level, method="wilson")
+    return count / n, float(ends.low), float(ends.high)
 
 
 def signed(ends, digits=3):
@@ -89,21 +109,17 @@ def by_group(y, p, threshold, groups, rng, fewest=20, tables=1):
     parts = {f"{group} ({len(rows)})": rows for group, rows in table.groupby("group")}
     level = 1 - 0.05 / (3 * len(parts) * tables)
 
-    def share(wrong):
-        if not len(wrong):
-            return np.nan, 0.0, 1.0
-        ends = binomtest(int(wrong.sum()), len(wrong)).proportion_ci(level, method="wilson")
-        return float(wrong.mean()), float(ends.low), float(ends.high)
-
     def gap(y, p):
         draws = [np.mean(rng.random((1_000, len(p))) < p, axis=1) for _ in range(20)]
         chance = np.concatenate(draws) - np.mean(p)
         low, high = np.quantile(chance, [(1 - level) / 2, (1 + level) / 2])
         return float(np.mean(y) - np.mean(p)) - np.array([0, high, low])
 
+    missed = {g: r["p"][r["y"] == 1] < threshold for g, r in parts.items()}
+    alarmed = {g: r["p"][r["y"] == 0] >= threshold for g, r in parts.items()}
     return {
-        "missed": {g: share(r["p"][r["y"] == 1] < threshold) for g, r in parts.items()},
-        "false alarms": {g: share(r["p"][r["y"] == 0] >= threshold) for g, r in parts.items()},
+        "missed": {g: share_interval(wrong, level) for g, wrong in missed.items()},
+        "false alarms": {g: share_interval(wrong, level) for g, wrong in alarmed.items()},
         "label − probability": {
             g: tuple(gap(r["y"], r["p"].to_numpy()).tolist()) for g, r in parts.items()
         },

@@ -4,6 +4,7 @@ import queue
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from runner.execute import environment
 from runner.execute.processes import MARK, Watch
 from runner.job import Job, Outcome
 from runner.quote import sentences
+from runner.report import printable
 
 HINT = (
     "Its process ended. Usually memory was short (fewer side by side: WORKERS=1), or a library "
@@ -29,6 +31,7 @@ MEMORY_ERRORS = {"MemoryError", "_ArrayMemoryError", "OutOfMemoryError"}
 STARVED = {-6, -11}  # how a process ends that gets no more memory: SIGABRT, SIGSEGV
 # Kernels race with everything else on the machine for free ports; who loses says one of these.
 LOST_RACE = re.compile("Kernel didn't respond in|Kernel died before replying")
+PROGRESS = "RUNNER_PROGRESS"  # the variable that names the file in which a cell says how far it is
 ASK_EXIT = "ask_exit"  # what the reply of a kernel carries whose cell called exit() or quit()
 
 
@@ -56,7 +59,7 @@ class KernelManager(AsyncKernelManager):
 
     async def start_kernel(self, **options):
         attempt = self.attempt
-        variables = attempt.variables | {MARK: str(attempt.folder)}
+        variables = attempt.variables | {MARK: str(attempt.folder), PROGRESS: str(attempt.progress)}
         if "ipykernel" in " ".join(self.kernel_spec.argv):  # imports make mostly what stays
             own = "--IPKernelApp.exec_lines=__import__('gc').set_threshold(50_000, 20, 20)"
             options["extra_arguments"] = [*options.get("extra_arguments", []), own]
@@ -95,25 +98,42 @@ class Attempt:
     folder: Path
     cell: str = ""
     done: int = 0
+    cells: int = 0
     ran: int = 0  # of the notebook's own cells, without the one that papermill adds
     processes: list[subprocess.Popen] = field(default_factory=list)
     answers: dict[tuple[int, str], dict] = field(default_factory=dict)
 
     def outcome(self) -> Outcome:
         job, found = self.job, {}
-        with Watch(job.limits, self.folder) as self.watch:
+        with Watch(job.limits, self.folder, self._long) as self.watch:
             try:
                 home = job.home or self.folder / "home"
                 home.mkdir(parents=True, exist_ok=True)
                 self.variables = environment.made(home, job.variables)
                 nb = notebook.read(job.source)
                 self.plan = sentences.plan(nb)
-                found["cells"] = len(notebook.code_cells(nb)) + bool(job.parameters)
+                self.cells = len(notebook.code_cells(nb)) + bool(job.parameters)
+                found["cells"] = self.cells
                 found |= {"state": "ok", "text": notebook.clean(self._executed())}
             except Exception as error:
                 found |= self._failed(error)
         machine = environment.processor()
         return Outcome(done=self.done, seconds=self.watch.seconds, machine=machine, **found)
+
+    @property
+    def progress(self) -> Path:
+        return self.folder / "progress"
+
+    def _long(self) -> None:
+        """Say how far a long cell is, on the screen and nowhere else."""
+        said = self.progress.read_text("utf-8", "replace") if self.progress.exists() else ""
+        said = f": {printable(said[:80])}" if said else ""
+        name, seconds = printable(self.job.output.stem), f"{self.watch.cell:.0f} s"
+        print(
+            f"{name:<26} in code cell {self.done + 1} of {self.cells} for {seconds}{said}",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def _executed(self) -> notebook.NotebookNode:
         import papermill
@@ -191,7 +211,12 @@ class Attempt:
         if self.watch.verdict:
             whole = f"{limits.whole:g} s for a whole notebook"
             cell = f"{limits.cell:g} s for a cell"
-            said = f"the limit of {cell if 'cell' in state else whole} was reached"
+            option = "--cell-limit" if "cell" in state else "--whole-limit"
+            said = (
+                f"the limit of {cell if 'cell' in state else whole} was reached: allow more with "
+                f'LIMITS="{option} …", or give it less to do with PARAMS="…" (its parameters: '
+                f"{', '.join(notebook.defaults(self.job.source)) or 'none'})"
+            )
         elif kind == "DeadKernelError":
             codes = [process.wait() for process in self.processes]
             short = limits.memory and STARVED & {*codes}

@@ -11,6 +11,7 @@ import psutil
 from runner.job import Limits
 
 TICK = 0.1
+LONG = 20  # seconds after which somebody at the screen wants to know how far a cell is
 MARK = "RUNNER_KERNEL"  # the variable that names a kernel's scratch folder
 MARKS: set[str] = set()  # of all kernels that this process has started and not yet left
 
@@ -33,11 +34,18 @@ class Watch:
     """Counts the seconds of a notebook and of its cell, and kills its processes at a limit.
 
     The clock stands still while this machine does (SIGSTOP, a closed lid): no more than a second
-    counts between two looks at it. `verdict` is the state that a limit led to, or "".
+    counts between two looks at it. `verdict` is the state that a limit led to, or "". `long` is
+    called every `LONG` seconds that a cell takes.
     """
 
-    def __init__(self, limits: Limits, mark: Path, monotonic: Callable[[], float] = time.monotonic):
-        self.limits, self.mark, self.monotonic = limits, str(mark), monotonic
+    def __init__(
+        self,
+        limits: Limits,
+        mark: Path,
+        long: Callable[[], object] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ):
+        self.limits, self.mark, self.long, self.monotonic = limits, str(mark), long, monotonic
         self.seconds = self.cell = 0.0
         self.in_cell, self.verdict = False, ""
         self._last, self._over = monotonic(), threading.Event()
@@ -64,6 +72,8 @@ class Watch:
         passed, self._last = min(now - self._last, 1.0), now
         self.seconds += passed
         self.cell += passed
+        if self.in_cell and self.cell // LONG > (self.cell - passed) // LONG:
+            self.long()
 
     def _look(self) -> None:
         while not self._over.wait(TICK):
