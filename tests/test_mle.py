@@ -156,6 +156,7 @@ def test_an_interval_has_a_floor_and_a_bound():
     assert (1 - high) ** 200 == pytest.approx(0.05)
     assert scores.mean_interval(none, span=1, rows=800)[2] < high / 3
     assert scores.mean_interval([1, -1], span=1) == (0, -1, 1)  # Student's t: twelve to either side
+    assert scores.signed((0.0, -1e-5, 2e-5)) == "+0.00000 [-0.00001, +0.00002]"
     share, low, high = scores.share_interval(np.ones(20))
     assert share == high == 1
     assert 0.8 < low < 0.9

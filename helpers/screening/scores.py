@@ -87,7 +87,13 @@ def share_interval(right, level=0.95):
 
 
 def signed(ends, digits=3):
-    """A mean and its interval (mean, low, high), as text with signs."""
+    """A mean and its interval (mean, low, high), as text with signs.
+
+    More digits are given where an interval that has a width would seem to have none.
+    """
+    width = ends[2] - ends[1]
+    if 0 < width < 10.0**-digits:
+        digits = min(8, int(np.ceil(-np.log10(width))))
     mean, low, high = (f"{end:+.{digits}f}" for end in ends)
     return f"{mean} [{low}, {high}]"
 
