@@ -66,7 +66,7 @@ def predictions(train, test, seed, epochs):
     models = homework_classifiers(seed, epochs)
     fitted = stacking.fit_all(models, X, y)
     meta_test = stacking.meta_features(fitted, X_test)
-    folds = stacking.stratified_folds(y, _folds(y), seed, asd.people(train))
+    folds = stacking.stratified_folds(y, FOLDS, seed, asd.people(train))
     meta = stacking.out_of_fold(models, X, y, folds)
     given = {"always the base rate": np.full(len(test), y.mean())}
     given |= dict(zip(models, meta_test.T, strict=True))
@@ -79,10 +79,6 @@ def predictions(train, test, seed, epochs):
     for name, believed in weights.items():
         given[name] = np.round(np.sum(believed * meta_test, axis=1), 12)  # ties stay ties
     return given, fitted, meta
-
-
-def _folds(y):
-    return min(FOLDS, np.bincount(y).min())
 
 
 def leaks(train, test, fitted, meta, seed):
@@ -140,7 +136,7 @@ def splits(table, repeats, seed):
     return [
         (table.iloc[train], table.iloc[test])
         for _ in range(repeats)
-        for train, test in stacking.stratified_folds(y, _folds(y), rng, people)
+        for train, test in stacking.stratified_folds(y, FOLDS, rng, people)
     ]
 
 

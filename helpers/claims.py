@@ -123,7 +123,7 @@ def say(which, **sentences):
 
     For a conclusion that other data or another seed may turn around: each way that it can come out
     is written in full, and is true where it is shown. The output keeps the others, unseen, so
-    that `tests/branches.py` can print them for reading.
+    that `tests/test_branches.py` can print them for reading.
     """
     if which not in sentences:
         raise KeyError(f"nothing is written for {which!r}, only for {', '.join(sentences)}")

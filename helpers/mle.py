@@ -90,7 +90,9 @@ def separation(X, y):
     Linear programs ask for a direction w with y_i zᵢᵀw >= 0 everywhere (labels as −1 and 1, z with
     a 1 in front) and more than 0 somewhere, or everywhere (Albert & Anderson 1984; Konis 2007).
     """
-    X = np.asarray(X, dtype=float)
+    X, (labels, y) = np.asarray(X, dtype=float), np.unique(y, return_inverse=True)
+    if len(labels) != 2:
+        raise ValueError(f"separation is about two labels, and there are {len(labels)}")
     span = np.ptp(X, axis=0)
     X = (X - X.min(axis=0)) / np.where(span > 0, span, 1)
     rows = np.unique(np.column_stack([np.ones(len(y)), X, y]), axis=0)

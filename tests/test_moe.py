@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
@@ -35,6 +36,19 @@ from helpers.moe import given_experts as moe
 from helpers.moe.likelihood import fit_gate, with_one
 from helpers.moe.logistic_experts import LogisticMixture
 from helpers.screening import asd
+
+
+class FunctionRegressor(RegressorMixin, BaseEstimator):
+    """An expert that learns nothing; predicts a column, as nets do."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return self.function(X)[:, None]
 
 
 @pytest.fixture(scope="module")
@@ -366,7 +380,7 @@ def test_weights_reach_experts_folds_and_gate(rows):
     weight = np.where(y == 1, 5.0, 1.0)
     plain = moe.MixtureOfExperts(random_state=0).fit(X, y)
     mixture = moe.MixtureOfExperts(random_state=0).fit(X, y, sample_weight=weight)
-    scaled = StandardScaler().fit_transform(X)
+    scaled = StandardScaler().fit(X, sample_weight=weight).transform(X)
     expected = LogisticRegression().fit(scaled, y, sample_weight=weight)
     np.testing.assert_allclose(
         mixture.experts_["logistic"].predict_proba(X), expected.predict_proba(scaled)
@@ -380,7 +394,7 @@ def test_weights_reach_experts_folds_and_gate(rows):
         stacking.held_out(e, X, y, folds, weight)[np.arange(800), y]
         for e in plain.experts_.values()
     ]
-    Z = with_one(StandardScaler().fit_transform(X))
+    Z = with_one(scaled)
     V, path = fit_gate(Z, np.column_stack(P), weight=weight)
     np.testing.assert_allclose(mixture.gate_.V_, V, atol=1e-6)
     np.testing.assert_allclose(mixture.log_likelihood_, path)
@@ -419,6 +433,39 @@ def test_copies_of_a_person_are_never_on_both_sides(rows):
     for train, test in stacking.stratified_folds(coin, 4, 0, who):
         assert not set(who[train]) & set(who[test])
         assert abs(coin[test].mean() - coin.mean()) < 0.05
+
+
+def test_groups_that_cannot_be_are_refused_in_a_sentence(rows):
+    X, y = rows[0][:120], rows[1][:120]
+    assert len(moe.MixtureOfExperts().fit(X, y, groups=np.arange(120) % 3).experts_) == 2
+    for groups, said in [
+        (y, "^a class is in a single group; out-of-fold predictions need two$"),
+        (np.append(np.arange(120), 0), "inconsistent numbers of samples"),
+        ([None, *"ab" * 59, "a"], "^groups has a missing value; say of every row whose it is$"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            moe.MixtureOfExperts().fit(X, y, groups=groups)
+    own = np.random.default_rng(0).normal(size=(60, 5)).repeat(8, axis=0)
+    coin, who = np.random.default_rng(1).integers(0, 2, 60).repeat(8), np.arange(60).repeat(8)
+    with pytest.warns(UserWarning, match="no C does better"):  # copies hide that nothing is there
+        LogisticMixture(n_starts=1, random_state=0).fit(own, coin, groups=who)
+
+
+def test_rows_of_no_weight_are_not_there(rows):
+    """Also for the scale of the columns, which a single row a million away would decide."""
+    X, y = rows[0].astype(float), rows[1]
+    far, none = X.copy(), np.ones(800)
+    far[0, 1], none[0] = 1e6, 0
+    P = np.random.default_rng(0).uniform(0.2, 0.8, (800, 2))
+    scaler = Gate().fit(far, P, none).inputs_[0]
+    np.testing.assert_allclose(scaler.mean_, X[1:].mean(axis=0))
+    mixture = moe.MixtureOfExperts(random_state=0).fit(far, y, sample_weight=none)
+    np.testing.assert_allclose(mixture.experts_["logistic"][0][0].mean_, X[1:].mean(axis=0))
+    weighted = make_pipeline(
+        StandardScaler(), make_pipeline(StandardScaler(), LogisticRegression())
+    )
+    assert stacking.takes_weights(weighted)
+    assert len(stacking.weighted_steps(weighted)) == 3
 
 
 def test_units_and_far_origins_change_nothing():
@@ -465,10 +512,17 @@ def test_regressions_are_mixed_where_each_is_right():
     ]
     mixture = moe.MixtureOfRegressions(experts, C=10.0, random_state=0).fit(x, y)
     assert mixture.gate(np.array([[1.5]]))[0, 1] > 0.9
-    assert mixture.sigma_[1] == pytest.approx(0.3, abs=0.05)
+    np.testing.assert_allclose(mixture.sigma_, 0.3, atol=0.05)
     new = rng.uniform(-2, 2, size=(600, 1))
     error = mixture.predict(new) - np.maximum(3 * new[:, 0], 0)
     assert np.sqrt(np.mean(error**2)) < 0.2
+    # An expert that errs by 10 on one side is still the one to believe on the other.
+    lopsided = [
+        ("here", FunctionRegressor(lambda X: np.where(X[:, 0] < 0, 0.0, 10.0))),
+        ("nowhere", DummyRegressor()),
+    ]
+    trust = moe.MixtureOfRegressions(lopsided, C=10.0, random_state=0).fit(x, y).gate(new)
+    assert trust[new[:, 0] < -0.5, 0].min() > 0.8
     units = moe.MixtureOfRegressions(experts, C=10.0, random_state=0).fit(x, 1e6 * y)
     np.testing.assert_allclose(units.predict(new), 1e6 * mixture.predict(new), rtol=1e-4, atol=1)
 
@@ -513,7 +567,7 @@ def test_parameters_that_cannot_be_are_refused_in_a_sentence(rows):
     with pytest.raises(ValueError, match="^n_splits must be a whole number, 2 or more, not 1$"):
         moe.MixtureOfExperts(n_splits=1).fit(X, y)
     for experts in ([], {"a": GaussianNB()}, [GaussianNB()], GaussianNB()):
-        with pytest.raises(ValueError, match=r"^experts is a list of \(name, classifier\), one"):
+        with pytest.raises(ValueError, match=r"^experts is a list of \(name, model\), one"):
             moe.MixtureOfExperts(experts).fit(X, y)
     for name in ("C", "a__b"):
         with pytest.raises(ValueError, match="names"):
@@ -522,7 +576,7 @@ def test_parameters_that_cannot_be_are_refused_in_a_sentence(rows):
         with pytest.raises(ValueError, match="Negative values"):
             model().fit(X, y, sample_weight=-np.ones(800))
     text = asd.load()[["gender", *asd.ITEMS]]
-    with pytest.raises(ValueError, match="^the gate needs numbers, and column 'gender' is text: "):
+    with pytest.raises(ValueError, match="^the gate needs numbers, and column 'gender' is not "):
         moe.MixtureOfExperts().fit(text, y)
     with pytest.raises(ValueError, match="^there are no rows to fit on$"):
         moe.MixtureOfExperts().fit(asd.load()[asd.ITEMS].head(0), [])

@@ -21,7 +21,12 @@ class GateDisplay:
         `feature` is a column's name or number. Rows are put into at most `bins` groups of equal
         size by it; a feature of few values keeps its own.
         """
-        column = np.asarray(X[feature] if hasattr(X, "columns") else np.asarray(X)[:, feature])
+        named = hasattr(X, "columns") and feature in X.columns
+        column = np.asarray(X[feature] if named else np.asarray(X)[:, feature])
+        if column.dtype.kind not in "biuf" or np.any(column != column):
+            raise ValueError(f"feature {feature!r} must be numeric, without missing values")
+        if not bins >= 1:
+            raise ValueError(f"bins must be 1 or more, not {bins!r}")
         found = np.unique(column)
         if len(found) > bins:
             edges = np.unique(np.quantile(column, np.linspace(0, 1, bins + 1)))

@@ -4,12 +4,12 @@ import numpy as np
 from pandas.api.types import is_numeric_dtype
 from scipy import sparse
 from scipy.special import softmax
-from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from helpers.moe.likelihood import fit_gate, with_one
+from helpers.moe.stacking import fit_one
 
 
 class Gate:
@@ -17,7 +17,8 @@ class Gate:
 
     V (d + 1, K) maximises Σ_i log Σ_k g_k(x_i) P_ik − ‖slopes‖²/2C, for what K experts give to the
     labels that were observed, P (n, K): take it from predictions out of fold, or an expert buys
-    trust by memorising (Jacobs, Jordan, Nowlan & Hinton 1991). The intercepts are all but free, so
+    trust by memorising (Jacobs, Jordan, Nowlan & Hinton 1991); below 1e-9 it counts as that. The
+    intercepts are all but free, so
     a small C makes it `fixed_weights`, and not an equal vote.
 
     `inputs` is a transformer of x. None: standardised, a missing value at the mean; a sparse x is
@@ -33,7 +34,7 @@ class Gate:
         """Fit on X (n, d) and P (n, K); `weight` (n,) counts rows in the likelihood."""
         inputs = _one_scale(X) if self.inputs is None else self.inputs
         self.dense_ = not sparse.issparse(X)
-        self.inputs_ = clone(inputs).fit(X)
+        self.inputs_ = fit_one(inputs, X, None, None if np.ndim(weight) == 0 else weight)
         self.V_, self.path_ = fit_gate(self._z(X), P, *self.options, weight)
         return self
 
@@ -61,7 +62,7 @@ def _one_scale(X):
     text = [name for name in getattr(X, "columns", []) if not is_numeric_dtype(X[name])]
     if text:
         raise ValueError(
-            f"the gate needs numbers, and column {text[0]!r} is text: give gate_input, a "
+            f"the gate needs numbers, and column {text[0]!r} is not numeric: give gate_input, a "
             "transformer that chooses columns or encodes them"
         )
     fill = SimpleImputer(strategy="constant", fill_value=0, keep_empty_features=True)

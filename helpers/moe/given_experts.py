@@ -21,7 +21,8 @@ from helpers.moe._checks import (
     weights_of,
 )
 from helpers.moe.gate import Gate, _one_scale
-from helpers.moe.stacking import fit_one, held_out, stratified_folds, weight_of
+from helpers.moe.likelihood import log_chances, responsibilities
+from helpers.moe.stacking import fit_one, held_out, stratified_folds, takes_weights
 
 
 class _Experts(_BaseComposition):
@@ -59,8 +60,9 @@ class _Experts(_BaseComposition):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        taken = [get_tags(expert).input_tags for expert in self._kept().values()]
         default = self.experts is None
+        experts = _named(self._default(None) if default else self.experts).values()
+        taken = [get_tags(each).input_tags for each in experts if not _dropped(each)]
         tags.input_tags.allow_nan = default or all(tag.allow_nan for tag in taken)
         tags.input_tags.sparse = default or all(tag.sparse for tag in taken)
         return tags
@@ -72,7 +74,8 @@ class _Experts(_BaseComposition):
 
     def gate_weights(self, X):
         """`gate` as a DataFrame: one column per expert, with its name; the rows of X."""
-        return pd.DataFrame(self.gate(X), getattr(X, "index", None), list(self.experts_))
+        rows = X.index if hasattr(X, "columns") else None
+        return pd.DataFrame(self.gate(X), rows, list(self.experts_))
 
     def _kept(self, X=None):
         """{name: expert}, less those that are 'drop'."""
@@ -133,7 +136,8 @@ class MixtureOfExperts(Mixture, _Experts):
     gate_input : transformer of X for the gate; None: all columns on one scale, as in `Gate`.
     C : variance of the Gaussian prior on the gate's slopes, > 0; small: the same trust everywhere.
     solver, tol, max_iter : "lbfgs" or "em", and where to stop, as in `fit_gate`.
-    n_splits : stratified folds for the out-of-fold predictions; at most the smallest class's size.
+    n_splits : stratified folds for the out-of-fold predictions; at most as many as the smallest
+        class has rows, or groups.
     random_state : of the folds.
     n_jobs : how many experts are fitted at once, as in scikit-learn.
 
@@ -150,19 +154,17 @@ class MixtureOfExperts(Mixture, _Experts):
     def fit(self, X, y, sample_weight=None, groups=None):
         """Fit gate and experts on X (n, d) and labels y (n,) of two or more classes.
 
-        `sample_weight` (n,) >= 0 goes to the gate's likelihood and to every expert's `fit`. Rows of
-        one of the `groups` (n,), such as one person's repeated measures, are never on both sides of
-        a fold.
+        `sample_weight` (n,) >= 0, counts of rows, goes to the gate and to every expert's `fit` (in
+        a pipeline, to all steps that take it). Rows of one of the `groups` (n,), such as one
+        person's repeated measures, are never on both sides of a fold; an expert that makes folds of
+        its own does not see them.
         """
         experts = self._ready(X, weighted=sample_weight is not None)
         X, y, encoded = checked(self, X, y)
         weight = None if sample_weight is None else weights_of(sample_weight, X, y)
         if self.gate_input is None:
             _one_scale(X)  # says before the folds what the gate cannot take
-        smallest = np.bincount(encoded).min()
-        if smallest < 2:
-            raise ValueError("a class has a single member; out-of-fold predictions need two")
-        folds = stratified_folds(encoded, min(self.n_splits, smallest), self.random_state, groups)
+        folds = stratified_folds(encoded, self.n_splits, self.random_state, groups)
         predicted = self._each(held_out, experts, X, y, folds, weight)
         P = np.column_stack([p[np.arange(len(y)), encoded] for p in predicted])
         return self._trained(X, y, P, weight)
@@ -175,10 +177,11 @@ class MixtureOfExperts(Mixture, _Experts):
 class MixtureOfRegressions(RegressorMixin, _Experts):
     """The same for numbers: p(y | x) = Σ_k g_k(x) N(y; f_k(x), σ_k²), predicted by its mean.
 
-    f_k are given regressions, and σ_k their root mean squared errors out of fold (Jacobs, Jordan,
-    Nowlan & Hinton 1991, with a variance for each expert). Parameters and attributes are those of
-    `MixtureOfExperts`, and `sigma_` (K,), in the units of y; the default experts are a linear
-    regression and a tree.
+    f_k are given regressions. The gate and σ_k, the error that expert k makes where it is
+    responsible, maximise the likelihood by turns (Jacobs, Jordan, Nowlan & Hinton 1991, with a
+    variance for each expert). Parameters and attributes are those of `MixtureOfExperts`, and
+    `sigma_` (K,), in the units of y; densities in `log_likelihood_` are in units of 1/max σ. The
+    default experts are a linear regression and a tree. With `groups`, folds are not shuffled.
     """
 
     _needed = "predict"
@@ -198,15 +201,30 @@ class MixtureOfRegressions(RegressorMixin, _Experts):
             kind = GroupKFold(min(self.n_splits, len(np.unique(groups))))
         folds = list(kind.split(y, y, groups))
         predicted = self._each(held_out, experts, X, y, folds, weight, "predict")
-        errors = y[:, None] - np.column_stack(predicted)
-        tiny = np.finfo(float).eps * max(np.std(y), np.finfo(float).tiny)
-        self.sigma_ = np.sqrt(np.average(errors**2, axis=0, weights=weight)) + tiny
-        P = np.exp(-((errors / self.sigma_) ** 2) / 2) * self.sigma_.min() / self.sigma_
-        return self._trained(X, y, P, weight)
+        squares = (y[:, None] - np.column_stack([np.ravel(p) for p in predicted])) ** 2
+        least = np.finfo(float).eps * max(np.max(np.abs(y)), np.finfo(float).tiny)
+        return self._trained(X, y, self._densities(X, squares, weight, least), weight)
+
+    def _densities(self, X, squares, weight, least, rounds=30):
+        """Densities of y (n, K), up to a factor, with σ_k and the gate fitted by turns."""
+        counts = np.ones(len(squares)) if weight is None else weight
+        # From where each expert is the best one: errors elsewhere would hide that it is good there.
+        R = np.eye(squares.shape[1])[np.argmin(squares, axis=1)] + 1e-3
+        for _ in range(rounds):
+            share = R * counts[:, None]
+            sigma = np.sqrt(np.sum(share * squares, axis=0) / np.sum(share, axis=0)) + least
+            P = np.exp(-squares / sigma**2 / 2) * sigma.min() / sigma
+            gate = Gate(self.gate_input, self.C, self.solver, self.tol, self.max_iter)
+            trust = gate.fit(X, P, counts).weights(X)
+            before, R = R, responsibilities(log_chances(trust), log_chances(P))
+            if np.max(np.abs(R - before)) < 1e-3:
+                break
+        self.sigma_ = sigma
+        return P
 
     def predict(self, X):
         """Σ_k g_k(x) f_k(x): (n,)."""
-        return self._mean(X, lambda expert, rows: expert.predict(rows))
+        return self._mean(X, lambda expert, rows: np.ravel(expert.predict(rows)))
 
 
 def _on_one_scale(X, **experts):
@@ -224,7 +242,7 @@ def _named(experts):
         isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in experts
     )
     if not pairs or not experts:
-        raise ValueError("experts is a list of (name, classifier), one or more")
+        raise ValueError("experts is a list of (name, model), one or more")
     names = [name for name, _ in experts]
     for name in names:
         if names.count(name) > 1:
@@ -237,5 +255,5 @@ def _refuse_experts(experts, needed, weighted):
     for name, expert in experts.items():
         if not hasattr(expert, needed):
             raise ValueError(f"expert {name!r} has no {needed}; the mixture needs it")
-        if weighted and not weight_of(expert):
+        if weighted and not takes_weights(expert):
             raise ValueError(f"expert {name!r} takes no sample_weight; fit without, or replace it")

@@ -34,7 +34,7 @@ def precision(d, C):
 
 def log_chances(P):
     """log P, with probabilities below `_NO_CHANCE` taken to it."""
-    return np.log(np.maximum(P, _NO_CHANCE))
+    return np.log(np.maximum(np.asarray(P, dtype=float), _NO_CHANCE))
 
 
 def responsibilities(log_gate, log_P):
@@ -97,6 +97,13 @@ def fit_gate(Z, P, C=0.1, solver="lbfgs", tol=1e-10, max_iter=20_000, weight=1.0
     ArithmeticError where `max_iter` iterations are not enough, ValueError where Z or P are not
     finite numbers.
     """
+    P = np.asarray(P, dtype=float)
+    if solver not in ("em", "lbfgs"):
+        raise ValueError(f"solver must be 'em' or 'lbfgs', not {solver!r}")
+    if P.ndim != 2 or len(P) != Z.shape[0]:
+        raise ValueError(f"P has one row for each of the {Z.shape[0]} inputs, not shape {P.shape}")
+    if np.any(P < 0) or np.any(np.asarray(weight) < 0) or not C > 0:
+        raise ValueError("P and weights are 0 or more, and C is above 0")
     start, log_P = np.zeros((Z.shape[1], P.shape[1])), log_chances(P)
     inputs = Z.data if sparse.issparse(Z) else Z
     if not (np.all(np.isfinite(inputs)) and np.all(np.isfinite(log_P))):

@@ -6,14 +6,15 @@ import numpy as np
 from scipy.linalg import block_diag
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from helpers.gradient import finite_difference
 from helpers.moe._checks import Mixture, checked, refuse_parameters, weights_of
 from helpers.moe.likelihood import climb, lbfgs, mixture_objective, mixture_step, with_one
+from helpers.moe.stacking import held_out, stratified_folds
 
 
 class LogisticMixture(Mixture, BaseEstimator):
@@ -23,9 +24,9 @@ class LogisticMixture(Mixture, BaseEstimator):
     the best end is kept. Columns are brought to one scale inside, so their units change nothing;
     `C` is the variance of the Gaussian prior on every slope there (intercepts are all but free).
     Experts that share the rows need a narrower prior the more of them there are, so with C=None
-    it is chosen from `PRIORS` by cross-validated log loss, over `n_jobs` processes; a warning says
-    where none of them does better than the classes' shares. `solver`, `tol` (EM's, in nats) and
-    `max_iter` are as in `helpers.moe.likelihood.fit_gate`.
+    it is chosen from `PRIORS` by cross-validated log loss, over `n_jobs` processes (0.1 where a
+    class has a single row); a warning says where none does better than the classes' shares.
+    `solver`, `tol` (EM's, in nats) and `max_iter` are as in `helpers.moe.likelihood.fit_gate`.
 
     Attributes, in the units of X: `gate_weights_` V (d + 1, K), `expert_weights_`
     W (K, d + 1, classes); `C_`; `log_likelihood_` (the penalised one, at the start and after each
@@ -54,12 +55,16 @@ class LogisticMixture(Mixture, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X, y, sample_weight=None):
-        """Fit on X (n, d), finite, and labels y (n,) of two or more classes."""
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Fit on X (n, d), finite, and labels y (n,) of two or more classes.
+
+        `sample_weight` (n,) >= 0 counts rows. Where C is chosen, rows of one of the `groups` (n,)
+        are never on both sides of a fold.
+        """
         refuse_parameters(self)
         X, y, encoded = checked(self, X, y)
         weight = weights_of(sample_weight, X, y)
-        self.C_ = self._best_prior(X, encoded, weight) if self.C is None else self.C
+        self.C_ = self._best_prior(X, encoded, weight, groups) if self.C is None else self.C
         self.scaler_ = StandardScaler().fit(X, sample_weight=weight)
         # Equal rows are counted: a questionnaire has far fewer patterns than rows.
         rows = np.column_stack([X, encoded])
@@ -74,29 +79,27 @@ class LogisticMixture(Mixture, BaseEstimator):
         self.n_iter_ = len(self.log_likelihood_) - 1
         return self
 
-    def _best_prior(self, X, y, weight):
-        """The C of `PRIORS` with the smallest log loss on stratified folds; 0.1 without folds."""
-        folds = min(4, np.bincount(y).min())
-        if folds < 2:
+    def _best_prior(self, X, y, weight, groups):
+        """The C of `PRIORS` with the smallest log loss on four folds; 0.1 where there are none."""
+        if np.bincount(y).min() < 2:
             return 0.1
-        search = GridSearchCV(
-            clone(self).set_params(n_starts=1),
-            {"C": self.PRIORS},
-            scoring="neg_log_loss",
-            cv=StratifiedKFold(folds, shuffle=True, random_state=self.random_state),
-            n_jobs=self.n_jobs,
-            refit=False,
-            error_score="raise",
-        ).fit(X, y, sample_weight=weight)
-        shares = np.bincount(y) / len(y)
-        if -search.best_score_ >= -np.sum(shares * np.log(shares)):
+        folds = stratified_folds(y, 4, self.random_state, groups)
+        tried = [clone(self).set_params(C=C, n_starts=1) for C in self.PRIORS]
+        given = Parallel(self.n_jobs)(delayed(held_out)(m, X, y, folds, weight) for m in tried)
+        surprises = [-np.log(np.maximum(p[np.arange(len(y)), y], 1e-12)) for p in given]
+        losses = [
+            np.mean([np.average(lost[test], weights=weight[test]) for _, test in folds])
+            for lost in surprises
+        ]
+        shares = np.bincount(y, weights=weight) / weight.sum()
+        if min(losses) >= -np.sum(shares * np.log(shares)):
             warnings.warn(
                 "on rows that were held out, no C does better than giving every row the classes' "
                 "shares: fewer experts, or more rows, may help",
                 UserWarning,
                 stacklevel=3,
             )
-        return search.best_params_["C"]
+        return self.PRIORS[int(np.argmin(losses))]
 
     def _from_a_start(self, Z, Y, weight, rng):
         V = np.zeros((Z.shape[1], self.n_experts))

@@ -1,11 +1,12 @@
 """Stacking: what classifiers predict, in sample or out of fold, as features of a second stage."""
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils import _safe_indexing, column_or_1d
+from sklearn.utils.validation import check_consistent_length, has_fit_parameter
 
 
 def fit_all(models, X, y, weight=None):
@@ -15,19 +16,25 @@ def fit_all(models, X, y, weight=None):
 
 def fit_one(model, X, y, weight=None):
     """A clone of `model`, fitted on X (n, d), y (n,) and weights (n,)."""
-    return clone(model).fit(X, y, **({} if weight is None else {weight_of(model): weight}))
+    given = {} if weight is None else dict.fromkeys(weighted_steps(model), weight)
+    return clone(model).fit(X, y, **given)
 
 
-def weight_of(model):
-    """What the `fit` of `model` calls the rows' weights; "" where it takes none.
+def takes_weights(model):
+    """Whether `fit` of a model, or of a pipeline's last step, takes weights of the rows."""
+    last = model.steps[-1][1] if isinstance(model, Pipeline) else model
+    return takes_weights(last) if isinstance(last, Pipeline) else _weighs(last)
 
-    In a pipeline they are its last step's.
-    """
-    last, before = model, ""
-    if isinstance(model, Pipeline):
-        name, last = model.steps[-1]
-        before = f"{name}__"
-    return f"{before}sample_weight" if has_fit_parameter(last, "sample_weight") else ""
+
+def weighted_steps(model):
+    """What `fit` calls the weights: one name, or one for each step of a pipeline that takes any."""
+    if not isinstance(model, Pipeline):
+        return ["sample_weight"] if _weighs(model) else []
+    return [f"{name}__{each}" for name, step in model.steps for each in weighted_steps(step)]
+
+
+def _weighs(model):
+    return has_fit_parameter(model, "sample_weight")
 
 
 def _rounded(p):
@@ -57,12 +64,26 @@ def meta_features(fitted, X):
 def stratified_folds(y, n_splits, seed, groups=None):
     """[(train, test)] of row numbers, each fold with its share of every class of y (n,).
 
-    Rows of one of the `groups` (n,), such as the copies of one person, stay on one side.
+    Rows of one of the `groups` (n,), such as the copies of one person, stay on one side. There are
+    at most as many folds as the rarest class has rows, or groups; it needs two.
     """
-    if groups is None or len(np.unique(groups)) == len(y):
-        return list(StratifiedKFold(n_splits, shuffle=True, random_state=seed).split(y, y))
-    folds = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
-    return list(folds.split(y, y, groups))
+    if groups is None:
+        groups = np.arange(len(y))
+    groups = column_or_1d(groups)
+    check_consistent_length(y, groups)
+    if pd.isna(groups).any():
+        raise ValueError("groups has a missing value; say of every row whose it is")
+    one_each = len(np.unique(groups)) == len(y)
+    fewest = min(len(np.unique(groups[y == label])) for label in np.unique(y))
+    if fewest < 2:
+        where = "has a single member" if one_each else "is in a single group"
+        raise ValueError(f"a class {where}; out-of-fold predictions need two")
+    kind = StratifiedKFold if one_each else StratifiedGroupKFold
+    splitter = kind(min(n_splits, fewest), shuffle=True, random_state=seed)
+    folds = list(splitter.split(y, y, None if one_each else groups))
+    if any(len(np.unique(y[train])) < len(np.unique(y)) for train, _ in folds):
+        raise ValueError("a class is in too few groups to be in every fold's training rows")
+    return folds
 
 
 def out_of_fold(models, X, y, folds):

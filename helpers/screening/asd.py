@@ -126,7 +126,11 @@ def usable(table):
 
 def people(table):
     """Whose row each one is, (n,): rows that agree in every column but the ID have one number."""
-    return table.groupby([*table.columns.difference(["ID"])], sort=False).ngroup().to_numpy()
+    return (
+        table.groupby([*table.columns.difference(["ID"])], sort=False, dropna=False)
+        .ngroup()
+        .to_numpy()
+    )
 
 
 def once(table):

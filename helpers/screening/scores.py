@@ -69,10 +69,13 @@ def mean_interval(values, level=0.95, overlap=0, span=np.inf, rows=None):
     they may differ all the same, 1 − (1 − level)^(1/rows), "the rule of three", times the span, is
     then the half width.
     """
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2 or not 0 < level < 1:
+        raise ValueError("an interval needs two values or more, and a level between 0 and 1")
     mean, n = float(np.mean(values)), len(values)
     error = np.std(values, ddof=1) * np.sqrt(1 / n + overlap)
     half = float(stdtrit(n - 1, (1 + level) / 2) * error)
-    if np.ptp(values) == 0 and np.isfinite(span):
+    if np.isfinite(span) and np.ptp(values) <= 1e-12 * span:
         half = span * (1 - (1 - level) ** (1 / (n if rows is None else rows)))
     return mean, max(mean - half, -span), min(mean + half, span)
 
