@@ -9,7 +9,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import nbformat
 import psutil
 import pytest
 from support import add, kernels, main, start, states, texts
@@ -210,11 +209,10 @@ def test_a_long_cell_says_how_far_it_is_on_the_screen_only(folder, capsys, monke
 
 
 def test_a_limit_names_both_ways_out(folder, capsys):
-    path = folder / "notebooks" / "01-slow.ipynb"
-    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("repeats = 2")])
-    nb.cells[0].metadata["tags"] = ["parameters"]
-    nb.cells.append(nbformat.v4.new_code_cell("while True: pass"))
-    nbformat.write(nb, path)
+    path = add(folder, "01-slow", "repeats = 2", "while True: pass")
+    nb = json.loads(path.read_text(encoding="utf-8"))
+    nb["cells"][0]["metadata"]["tags"] = ["parameters"]
+    path.write_text(json.dumps(nb), encoding="utf-8")
     assert main(folder, "--cell-limit", "1") == 1
     said = capsys.readouterr().err
     assert 'allow more with LIMITS="--cell-limit …", or give it less to do with PARAMS' in said
