@@ -85,13 +85,14 @@ class _Experts(_BaseComposition):
             raise ValueError("every expert is 'drop'; keep one or more")
         return kept
 
-    def _trained(self, X, y, P, weight):
-        """Fit the gate on P (n, K), and the experts on all rows."""
+    def _fitted_gate(self, X, P, weight):
         gate = Gate(self.gate_input, self.C, self.solver, self.tol, self.max_iter)
-        self.gate_ = gate.fit(X, P, 1.0 if weight is None else weight)
-        self.log_likelihood_ = gate.path_
+        return gate.fit(X, P, 1.0 if weight is None else weight)
+
+    def _trained(self, X, y, gate, experts, weight):
+        """Keep the fitted gate, and fit the experts on all rows."""
+        self.gate_, self.log_likelihood_ = gate, gate.path_
         self.n_iter_ = len(gate.path_) - 1
-        experts = self._kept(X)
         fitted = self._each(fit_one, experts, X, y, weight)
         self.experts_ = dict(zip(experts, fitted, strict=True))
         return self
@@ -167,7 +168,7 @@ class MixtureOfExperts(Mixture, _Experts):
         folds = stratified_folds(encoded, self.n_splits, self.random_state, groups)
         predicted = self._each(held_out, experts, X, y, folds, weight)
         P = np.column_stack([p[np.arange(len(y)), encoded] for p in predicted])
-        return self._trained(X, y, P, weight)
+        return self._trained(X, y, self._fitted_gate(X, P, weight), experts, weight)
 
     def predict_proba(self, X):
         """Σ_k g_k(x) p_k(class | x): (n, classes)."""
@@ -203,10 +204,11 @@ class MixtureOfRegressions(RegressorMixin, _Experts):
         predicted = self._each(held_out, experts, X, y, folds, weight, "predict")
         squares = (y[:, None] - np.column_stack([np.ravel(p) for p in predicted])) ** 2
         least = np.finfo(float).eps * max(np.max(np.abs(y)), np.finfo(float).tiny)
-        return self._trained(X, y, self._densities(X, squares, weight, least), weight)
+        gate = self._by_turns(X, squares, weight, least)
+        return self._trained(X, y, gate, experts, weight)
 
-    def _densities(self, X, squares, weight, least, rounds=30):
-        """Densities of y (n, K), up to a factor, with σ_k and the gate fitted by turns."""
+    def _by_turns(self, X, squares, weight, least, rounds=30):
+        """The gate, fitted by turns with σ_k, which it leaves in `sigma_`."""
         counts = np.ones(len(squares)) if weight is None else weight
         # From where each expert is the best one: errors elsewhere would hide that it is good there.
         R = np.eye(squares.shape[1])[np.argmin(squares, axis=1)] + 1e-3
@@ -214,13 +216,12 @@ class MixtureOfRegressions(RegressorMixin, _Experts):
             share = R * counts[:, None]
             sigma = np.sqrt(np.sum(share * squares, axis=0) / np.sum(share, axis=0)) + least
             P = np.exp(-squares / sigma**2 / 2) * sigma.min() / sigma
-            gate = Gate(self.gate_input, self.C, self.solver, self.tol, self.max_iter)
-            trust = gate.fit(X, P, counts).weights(X)
-            before, R = R, responsibilities(log_chances(trust), log_chances(P))
+            gate = self._fitted_gate(X, P, weight)
+            before, R = R, responsibilities(log_chances(gate.weights(X)), log_chances(P))
             if np.max(np.abs(R - before)) < 1e-3:
                 break
         self.sigma_ = sigma
-        return P
+        return gate
 
     def predict(self, X):
         """Σ_k g_k(x) f_k(x): (n,)."""
