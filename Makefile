@@ -55,7 +55,7 @@ audit: $(READY) ## Change each digit, sign, verdict and letter that a reader see
 	@$(RUN) --keep
 	@$(PY) tests/audit.py
 
-lab: $(READY) ## Open JupyterLab on your copies of the notebooks (LAB="--no-browser --port 9000")
+lab: $(READY) ## Open JupyterLab on your copies of the notebooks (LAB="--outputs": new ones with outputs)
 	@$(PY) -m runner.lab $(LAB)
 
 # Where no kernel is, a slider shows frames: the notebooks with sliders leave them in build/frames.

@@ -6,11 +6,22 @@ import re
 import numpy as np
 from IPython.display import Markdown, display
 
-_checked = set()  # the claims that have been checked in this process, and held
+_checked = {}  # {claim: whether it held} of those that have been checked in this run
+_run = {"own values": False}
 
 
 class ClaimError(AssertionError):
     """A claim that did not hold."""
+
+
+def start(own_values=False):
+    """Forget what was checked before. With `own_values` a claim that misses only says so.
+
+    The claims of a notebook are about its own parameters. A reader who changes these is told which
+    claims no longer hold, and the notebook goes on.
+    """
+    _checked.clear()
+    _run["own values"] = bool(own_values)
 
 
 def check(claim, got, expected, tol=1e-9):
@@ -20,7 +31,8 @@ def check(claim, got, expected, tol=1e-9):
     entry; nan never passes, an infinity only against the same infinity. Booleans must be booleans.
     Everything else (text, tuples, symbolic expressions) must be equal.
     """
-    _demand(claim, got, expected, tol)
+    if not _demand(claim, got, expected, tol):
+        return
     if got is True or got is np.True_:
         print(f"✓ {claim}")
     elif np.ndim(got) == 0 and np.asarray(got).dtype.kind == "f" and abs(got) <= tol:
@@ -37,13 +49,14 @@ def check_each(claim, found, expected, tol=1e-9):
     `held` knows afterwards are `claim`, and `claim: name` for each name.
     """
     if not found:
-        raise ClaimError(f"✗ {claim}: there is nothing to check")
+        _miss(claim, "there is nothing to check")
     wanted = expected if isinstance(expected, dict) else dict.fromkeys(found, expected)
     if wanted.keys() != found.keys():
         raise ValueError(f"{claim}: found {list(found)}, but expected {list(wanted)}")
-    for name, value in found.items():
-        _demand(f"{claim}: {name}", value, wanted[name], tol)
-    _checked.add(claim)
+    held_all = [_demand(f"{claim}: {n}", value, wanted[n], tol) for n, value in found.items()]
+    _checked[claim] = all(held_all) and bool(found)
+    if not found or not _checked[claim]:
+        return
     exact = not any(
         _is_number(value) and np.asarray(value).dtype.kind in "fc" for value in found.values()
     )
@@ -61,42 +74,56 @@ def above(claim, got, bound, unit=""):
 
 
 def _demand(claim, got, expected, tol):
-    """`check`, without a word where the claim holds."""
+    """Whether a claim holds, without a word where it does."""
     if not (isinstance(tol, numbers.Real) and 0 <= tol < np.inf):
         raise ValueError(f"tol must be a finite number >= 0, not {tol!r}")
-    if not _holds(got, expected, tol):
-        raise ClaimError(
-            f"✗ {claim}: got {_text(got, 10)}, expected {_text(expected, 10)}, tolerance {tol:g}"
-        )
-    _checked.add(claim)
+    if not (holds := _holds(got, expected, tol)):
+        _miss(claim, f"got {_text(got, 10)}, expected {_text(expected, 10)}, tolerance {tol:g}")
+    _checked[claim] = holds
+    return holds
+
+
+def _miss(claim, said):
+    """Stop, or with values of the reader's own say that the claim does not hold."""
+    if not _run["own values"]:
+        raise ClaimError(f"✗ {claim}: {said}")
+    _checked[claim] = False
+    print(f"✗ with your values, no: {claim}: {said}")
 
 
 def _compare(claim, got, bound, unit, word, compare):
     pair = [np.asarray(value) for value in (got, bound)]
     numbers_only = all(part.ndim == 0 and part.dtype.kind in "iuf" for part in pair)
     if not (numbers_only and bool(compare(got, bound))):
-        raise ClaimError(
-            f"✗ {claim}: got {_text(got, 10)}{unit}, not {word} {_text(bound, 10)}{unit}"
-        )
-    _checked.add(claim)
+        _miss(claim, f"got {_text(got, 10)}{unit}, not {word} {_text(bound, 10)}{unit}")
+        return
+    _checked[claim] = True
     print(f"✓ {claim}: {_text(got, 4)}{unit} ({word} {_text(bound, 4)}{unit})")
 
 
 def held(*claims):
-    """True: each of these claims has been checked, and held. ClaimError names one that was not."""
+    """Whether each of these claims held: True, or None where one missed with a reader's values.
+
+    ClaimError names a claim that was never checked.
+    """
     for claim in claims:
         if claim not in _checked:
             raise ClaimError(f"✗ the claim {claim!r} has not been checked")
-    return True
+    return True if all(_checked[claim] for claim in claims) else None
+
+
+def refuted(*claims):
+    """The part of a verdict on what these claims contradict: False, or None as for `held`."""
+    return None if held(*claims) is None else False
 
 
 def stands(*parts, words=("yes", "no", "half")):
     """The word for what is true in all of its `parts`, in none, or in some of them.
 
-    Parts are booleans; with None among them, for what these parameters leave out, "not checked".
+    Parts are booleans; with None among them, for what these parameters do not decide, "open".
     """
     if None in parts:
-        return "not checked"
+        return "open"
     if not parts or not all(isinstance(part, (bool, np.bool_)) for part in parts):
         raise TypeError(f"the parts of a verdict are True, False or None, not {parts!r}")
     return words[0] if all(parts) else words[2] if any(parts) else words[1]

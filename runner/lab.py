@@ -22,10 +22,11 @@ STATE = ".lab"  # beside the copies: settings and layout are the reader's, too
 MARK = "copied from"  # in a copy's metadata: which text of the notebook it was made of
 
 
-def copy(notebooks: Path, copies: Path) -> list[str]:
+def copy(notebooks: Path, copies: Path, outputs: bool = False) -> list[str]:
     """Copy each notebook that is not in `copies` yet; a line about each that is of an older text.
 
-    Nothing that is there is written to.
+    Nothing that is there is written to. A copy has no outputs, unless they are asked for: they
+    would give away what the text asks its reader to predict.
     """
     copies.mkdir(parents=True, exist_ok=True)
     older = []
@@ -35,6 +36,8 @@ def copy(notebooks: Path, copies: Path) -> list[str]:
         mark = hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
         if not os.path.lexists(own):
             nb.metadata[MARK] = mark
+            for cell in notebook.code_cells(nb) if not outputs else []:
+                cell.outputs, cell.execution_count = [], None
             if "language_info" in nb.metadata:  # else to open it is to change it
                 nb.metadata.language_info["version"] = platform.python_version()
             notebook.write(nbformat.writes(nb) + "\n", own)
@@ -94,6 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="runner.lab", description=__doc__, allow_abbrev=False)
     parser.add_argument("--notebooks", type=Path, default=Path("notebooks"))
     parser.add_argument("--copies", type=Path, default=Path("my-notebooks"))
+    parser.add_argument("--outputs", action="store_true", help="keep the outputs in new copies")
     options, others = parser.parse_known_args(arguments)
     root, copies = request.project(options.notebooks), options.copies.resolve()
     try:
@@ -103,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise UsageError(f"{options.copies} is the course's own; copies want a folder apart.")
         if any(part.startswith(".") for part in copies.relative_to(root).parts):
             raise UsageError(f"{options.copies} is hidden, and JupyterLab shows no such folder.")
-        for line in copy(options.notebooks, options.copies):
+        for line in copy(options.notebooks, options.copies, options.outputs):
             print(line)
         own = variables(root, copies / STATE)
         first = notebook.select(options.notebooks)[0].name

@@ -12,6 +12,7 @@ from helpers.claims import (
     check,
     check_each,
     held,
+    refuted,
     right,
     say,
     show_table,
@@ -112,6 +113,40 @@ def test_what_has_been_checked_has_held():
             held("a sum", other)
 
 
+@pytest.fixture
+def own_values():
+    claims.start(own_values=True)
+    yield
+    claims.start()
+
+
+def test_with_own_values_a_miss_is_said_and_stops_nothing(capsys, own_values):
+    check("a sum", 2.5, 2)
+    below("the angle", 3, 2, "°")
+    check_each("each of", {"a": 1, "b": 2}, 1)
+    check("a word", "Adam", "Adam")
+    assert capsys.readouterr().out.splitlines() == [
+        "✗ with your values, no: a sum: got 2.5, expected 2, tolerance 1e-09",
+        "✗ with your values, no: the angle: got 3°, not below 2°",
+        "✗ with your values, no: each of: b: got 2, expected 1, tolerance 1e-09",
+        "✓ a word: Adam",
+    ]
+    for missed in ("a sum", "the angle", "each of", "each of: b"):
+        assert held(missed, "a word") is None
+    assert held("each of: a", "a word") is True
+    assert stands(held("a sum"), True) == "open"
+    assert (refuted("a word"), refuted("a word", "a sum")) == (False, None)
+
+
+def test_what_held_in_an_earlier_run_of_the_same_kernel_is_forgotten():
+    check("a sum", 2, 2)
+    claims.start()
+    with pytest.raises(ClaimError, match="has not been checked"):
+        held("a sum")
+    with pytest.raises(ClaimError):
+        check("a sum", 3, 2)  # and a miss stops again
+
+
 def test_many_claims_of_one_kind_are_one_line(capsys):
     check_each("the sum by", {"hand": 0.1 + 0.2, "abacus": 0.3}, 0.3)
     check_each("the name of", {"a": "x", "b": "y"}, {"a": "x", "b": "y"})
@@ -164,7 +199,7 @@ def test_what_is_not_below_a_bound_raises(capsys, got):
         ((False,), ("no", "false", "wrong")),
         ((False, np.False_), ("no", "false", "wrong")),
         ((True, False), ("half", "half true", "half right")),
-        ((True, None), ("not checked", "not checked", "not checked")),
+        ((True, None), ("open", "open", "open")),
     ],
 )
 def test_a_verdict_is_computed_from_its_parts(parts, words):

@@ -48,6 +48,22 @@ def test_a_copy_is_made_once_and_never_written_to(folder, started, capsys):
     assert "is yours" not in capsys.readouterr().out
 
 
+def test_a_copy_gives_no_answer_away_unless_it_is_asked_for(folder, started):
+    source = add(folder, "01-one", "print(1)")
+    nb = nbformat.read(source, as_version=4)
+    nb.cells[0].outputs = [nbformat.v4.new_output("stream", name="stdout", text="1\n")]
+    nb.cells[0].execution_count = 1
+    nbformat.write(nb, source)
+    assert lab.main([]) == 0
+    assert lab.main(["--outputs", "--copies", "kept"]) == 0
+    empty, kept = (
+        nbformat.read(folder / place / "01-one.ipynb", as_version=4).cells[0]
+        for place in ("my-notebooks", "kept")
+    )
+    assert (empty.outputs, empty.execution_count) == ([], None)
+    assert kept.outputs == nb.cells[0].outputs
+
+
 def test_a_newer_notebook_is_named_and_the_copy_stays(folder, started, capsys):
     source = add(folder, "01-one", "print(1)")
     lab.main([])

@@ -27,9 +27,9 @@ def faults(path):
     elif counts != list(range(1, len(code) + 1)):
         found.append("the cells were not executed from top to bottom")
     for cell in code:
-        called = {
-            _name(node.func) for node in ast.walk(_parsed(cell)) if isinstance(node, ast.Call)
-        }
+        always = [each for each in _parsed(cell).body if not isinstance(each, ast.If)]
+        nodes = [node for each in always for node in ast.walk(each)]
+        called = {_name(node.func) for node in nodes if isinstance(node, ast.Call)}
         for tag in cell.metadata.get("tags", []):
             if "=" in tag and f"# {tag}: " not in cell.source:
                 found.append(f"cell {cell.id!r} does not say why {tag}")
@@ -56,9 +56,57 @@ def faults(path):
     return found
 
 
-def says(cell):
-    """Whether a reader sees a sentence of it, and not its code."""
-    return cell.cell_type == "code" and re.search(r"^say\(", cell.source, re.MULTILINE)
+def folded(cell):
+    """Whether a reader has to open the code cell: bookkeeping, checks, solutions."""
+    return "hide-cell" in cell.metadata.get("tags", [])
+
+
+def in_sight(cell):
+    """Whether a reader sees the code of the cell, and not only what it shows."""
+    return "outputs" in cell and not folded(cell) and not cell.metadata.get("jupyter")
+
+
+def prompts(text):
+    """How often a text asks its reader to predict something, in bold."""
+    bold = re.findall(r"\*\*([^*]+)\*\*", text)
+    return sum(bool(re.search(r"\b(predict|guess|before you)\b", each, re.I)) for each in bold)
+
+
+def tables(output):
+    return "| --- |" in output.get("data", {}).get("text/markdown", "")
+
+
+def minutes(cells):
+    """How long reading takes, to 5 minutes: 200 words or 20 lines of code in sight a minute.
+
+    Each figure, table, prediction and displayed formula takes a minute, too.
+    """
+    texts = [re.sub(r"<!--.*?-->", "", c.source, flags=re.S) for c in cells if "outputs" not in c]
+    seen = [cell for cell in cells if "outputs" in cell and not folded(cell)]
+    outputs = [output for cell in seen for output in cell.outputs]
+    drawn = ["image/png" in output.get("data", {}) for output in outputs]
+    said = [o.get("data", {}).get("text/markdown", "") for o in outputs if not tables(o)]
+    lines = [
+        line
+        for cell in seen
+        if in_sight(cell)
+        for line in cell.source.splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    each = sum(drawn) + sum(map(tables, outputs)) + sum(text.count("|---|") > 0 for text in texts)
+    each += sum(text.count("$$") // 2 + prompts(text) for text in texts)
+    total = len(" ".join(texts + said).split()) / 200 + len(lines) / 20 + each
+    return max(5, 5 * round(total / 5))
+
+
+def parts(cells):
+    """{heading: cells} of a notebook's evening, under "", and of each appendix."""
+    found, heading = {"": []}, ""
+    for cell in cells:
+        if title := re.match(r"## (Going further|Solutions|What comes|Appendix .*)", cell.source):
+            heading = title[1]
+        found.setdefault(heading, []).append(cell)
+    return found
 
 
 def _parsed(cell):
@@ -86,14 +134,13 @@ def test_its_anatomy(path):
     code = [cell for cell in nb.cells if cell.cell_type == "code"]
     prose = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
     assert nb.cells[0].source.startswith("# Problem ")
-    assert re.search(r"\d+ points.*\d+ minutes", nb.cells[0].source)
     assert [cell.metadata.get("tags") for cell in code].count(["parameters"]) == 1
     assert code[0].metadata.get("tags") == ["parameters"]
     assert "## As submitted, as verified" in prose
     assert "## Going further" in prose
-    lengths = [len(cell.source.strip().splitlines()) for cell in code]
-    assert statistics.median(lengths) <= 6
-    assert max(lengths) <= 15
+    lengths = {cell.id: len(cell.source.strip().splitlines()) for cell in code}
+    assert statistics.median(lengths[cell.id] for cell in code if in_sight(cell)) <= 6
+    assert max(lengths.values()) <= 15
     assert len({cell.id for cell in nb.cells}) == len(nb.cells)
     assert all(re.fullmatch(r"[a-z0-9-]+", cell.id) for cell in nb.cells)
 
@@ -102,8 +149,8 @@ def test_its_anatomy(path):
 def test_it_is_read_and_not_only_run(path):
     """Words between code, a caption under each figure, what to take away."""
     cells = nbformat.read(path, as_version=4).cells
-    kinds = "".join("m" if says(cell) else cell.cell_type[0] for cell in cells)
-    assert "cccc" not in kinds
+    seen = [cell for cell in cells if not folded(cell)]
+    assert "cccc" not in "".join("c" if in_sight(cell) else "m" for cell in seen)
     for cell, after in zip(cells, [*cells[1:], None], strict=True):
         if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
             assert after.cell_type == "markdown", cell.id
@@ -119,24 +166,57 @@ def test_it_is_read_and_not_only_run(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_each_exercise_has_a_solution_that_is_checked_and_folded(path):
     cells = nbformat.read(path, as_version=4).cells
-    (asked,) = [cell for cell in cells if cell.source.startswith("## Going further")]
-    exercises = re.findall(r"^(\d+)\. ", asked.source, re.MULTILINE)
-    assert len(exercises) >= 4
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    exercises = re.findall(r"^> \*\*Exercise (\d+)\*\* \(\d+ minutes", prose, re.MULTILINE)
+    assert len(exercises) >= 3
+    assert sorted(exercises) == [str(n + 1) for n in range(len(exercises))]
     at = next(n for n, cell in enumerate(cells) if cell.source.startswith("## Solutions"))
-    solutions, folded = {}, [cells[at]]
+    solutions, collapsed = {}, [cells[at]]
     for cell in cells[at + 1 :]:
         if found := re.fullmatch(r"### Solution to exercise (\d+)", cell.source):
             code = solutions.setdefault(found[1], [])
-            folded.append(cell)
+            collapsed.append(cell)
         elif cell.cell_type == "code":
             code.append(cell)
-    assert [*solutions] == exercises
+    assert [*solutions] == sorted(exercises)
     # JupyterLab unfolds what the last cell is in, when all are run.
     assert cells[-1].source.startswith("## What comes next\n")
-    assert all(cell.metadata.get("jp-MarkdownHeadingCollapsed") for cell in folded)
+    collapsed += [cell for cell in cells if cell.source.startswith("## Appendix ")]
+    assert all(cell.metadata.get("jp-MarkdownHeadingCollapsed") for cell in collapsed)
     for number, code in solutions.items():
         assert all("hide-cell" in cell.metadata.get("tags", []) for cell in code)
         assert any("✓" in o.get("text", "") for c in code for o in c.outputs), number
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_it_takes_the_time_that_its_title_says(path):
+    cells = nbformat.read(path, as_version=4).cells
+    evening, *others = parts(cells).items()
+    takes = minutes(evening[1])
+    assert takes <= (60 if path.name.startswith("05") else 45)
+    prose = "\n".join(cell.source for cell in cells if "outputs" not in cell)
+    exercises = re.findall(r"\*\*Exercise \d+\*\* \((\d+) minutes", prose)
+    both = f"about {takes} minutes, {takes + sum(map(int, exercises))} with the exercises"
+    assert re.search(rf"\*\*\d+ points · {both}\.\*\*", cells[0].source), both
+    for heading, part in others:
+        if heading.startswith("Appendix"):
+            assert heading.endswith(f"({minutes(part)} minutes)"), (heading, minutes(part))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_prediction_comes_before_its_answer(path):
+    """What follows a prompt is tagged, so that the site can fold it; few checks are in sight."""
+    cells = nbformat.read(path, as_version=4).cells
+    seen = [cell for cell in cells if not folded(cell)]
+    for cell, after in zip(seen, seen[1:], strict=False):
+        if "outputs" not in cell and prompts(cell.source) and "> **Exercise" not in cell.source:
+            asks_at = re.split(r"\n\n", cell.source.strip())
+            late = any(prompts(part) for part in asks_at[-3:])
+            assert not late or "answer" in after.metadata.get("tags", []), cell.id
+    evening = [cell for cell in parts(cells)[""] if "outputs" in cell and not folded(cell)]
+    assert sum(o.get("text", "").count("✓") for c in evening for o in c.outputs) <= 15
+    code = [c for c in evening if in_sight(c) and not re.match("# Exercise", c.source)][1:]
+    assert sum(not cell.outputs for cell in code) <= len(code) / 3
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def prose(path):
 def parts(text):
     """{kind: numbers} of what a notebook has."""
     headings = re.findall(r"^#+ (?:Item )?(\d+(?:\.\d+)?)\b", text, re.MULTILINE)
-    exercises = re.findall(r"^(\d+)\. ", text.partition("## Going further")[2], re.MULTILINE)
+    exercises = re.findall(r"^> \*\*Exercise (\d+)\*\*", text, re.MULTILINE)
     problems = [path.name[1] for path in NOTEBOOKS]
     kinds = dict.fromkeys(("problem", "notebook"), problems)
     return kinds | {"section": headings, "item": headings, "exercise": exercises}

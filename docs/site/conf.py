@@ -71,12 +71,17 @@ if not PAPER:
 
 
 def fold_solutions(app, doctree):
-    """Put each exercise's solution behind its heading, closed."""
+    """Put each exercise's solution, and each appendix, behind its heading, closed.
+
+    Who wants an appendix is said in its first paragraph, which stays in sight.
+    """
     for section in doctree.findall(nodes.section):
-        title = section.next_node(nodes.title)
-        if not PAPER and re.match("Solution to exercise", title.astext()):
-            opening = '<details class="solution"><summary>The solution</summary>'
-            section.insert(1, nodes.raw("", opening, format="html"))
+        title = section.next_node(nodes.title).astext()
+        appendix = title.startswith("Appendix ")
+        if not PAPER and (appendix or title.startswith("Solution to exercise")):
+            kind, said = ("appendix", "Open") if appendix else ("solution", "The solution")
+            opening = f'<details class="{kind}"><summary>{said}</summary>'
+            section.insert(1 + appendix, nodes.raw("", opening, format="html"))
             section.append(nodes.raw("", "</details>", format="html"))
 
 

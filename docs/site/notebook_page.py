@@ -20,6 +20,7 @@ APART = re.compile(rf"({VERBATIM}|{MATH}|{LINK}|^#[^\n]*$)", re.DOTALL | re.MULT
 TOLERANCE = re.compile(r"^# (NBVAL_IGNORE_OUTPUT|(counts|rms|rtol)=.*)\n", re.MULTILINE)
 CAPTION = re.compile(r"\*([^*\n].*[^*])\*(?:\n+|\Z)")
 DRAWS = re.compile(r"\b(plots|drawings)\.|^(boxes|arrows) = ", re.MULTILINE)
+OPENED = '<details class="answer"><summary>Show the answer</summary>'
 HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 
 # What the reference shows together, and what a reader would look for there.
@@ -75,12 +76,15 @@ def explored(cell: NotebookNode) -> str:
 def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") -> NotebookNode:
     """A notebook as the site shows it: headings of one tree, captions, checks, what is folded."""
     act, solution, before, kept = False, False, None, []
+    if not paper:
+        nb.cells = answers_folded(nb.cells)
     for number, cell in enumerate(nb.cells):
         if cell.cell_type == "markdown":
             text = visible(cell.source)
             if paper and text.startswith("## What comes next"):
                 continue
-            solution = solution or text.startswith("## Solutions")
+            if text.startswith("## "):
+                solution = text.startswith("## Solutions")
             if text.startswith("# "):
                 act = number > 0
             elif re.search(r"^## \D", text, re.MULTILINE):  # what has no number closes the last act
@@ -98,6 +102,8 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
             interactive = explored(cell)
             if interactive and paper:
                 continue
+            if paper and "hide-cell" in cell.metadata.get("tags", []) and not solution:
+                continue
             run(cell, solution, paper)
             if interactive:
                 cell.outputs = [page_output(slider(interactive, told[interactive]))]
@@ -105,6 +111,17 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
         kept.append(cell)
     nb.cells = kept
     return nb
+
+
+def answers_folded(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Cells with what follows a prediction behind one fold: a run of cells that `answer` tags."""
+    kept, inside = [], False
+    for cell in cells:
+        if inside != ("answer" in cell.metadata.get("tags", [])):
+            inside = not inside
+            kept.append(nbformat.v4.new_markdown_cell(OPENED if inside else "</details>"))
+        kept.append(cell)
+    return kept
 
 
 def run(cell: NotebookNode, solution: bool, paper: bool) -> None:
@@ -135,17 +152,23 @@ def fold(cell: NotebookNode, solution: bool, paper: bool) -> None:
 
     On paper, code that draws is left out.
     """
-    tags = [tag for tag in cell.metadata.get("tags", []) if tag != "hide-cell"]
+    tags = [tag for tag in cell.metadata.get("tags", []) if tag not in ("answer", "hide-cell")]
+    checked = "hide-cell" in cell.metadata.get("tags", []) and not solution
     cell.source = TOLERANCE.sub("", cell.source)
     lines = [line for line in cell.source.splitlines() if line and not line.startswith(" ")]
     imports = bool(lines) and all(re.match(r"(import|from)\b|#|\)", line) for line in lines)
     draws = DRAWS.search(cell.source) or picture(cell) or explored(cell)
     says = re.search(r"^say\(", cell.source, re.MULTILINE)
-    if (draws or says) and paper:
+    quiet = cell.metadata.get("jupyter", {}).get("source_hidden")
+    if checked:
+        tags.append("hide-cell")
+        cell.metadata["mystnb"]["code_prompt_show"] = "Show the bookkeeping and its checks"
+        cell.metadata["mystnb"]["code_prompt_hide"] = "Hide the bookkeeping and its checks"
+    elif (draws or says or quiet) and paper:
         tags.append("remove-input")
-    elif (imports or draws or says) and not paper and not solution:
+    elif (imports or draws or says or quiet) and not paper and not solution:
         tags.append("hide-input")
-        what = "the imports" if imports else "the code that draws"
+        what = "the imports" if imports else "the code that draws" if draws else "the code"
         what = "how this sentence is chosen" if says else what
         cell.metadata["mystnb"]["code_prompt_show"] = f"Show {what}"
         cell.metadata["mystnb"]["code_prompt_hide"] = f"Hide {what}"

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, SymLogNorm
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from helpers.figures._style import COLOURS, DASHES, axes, figure, styles
@@ -25,20 +26,21 @@ _TWO = LinearSegmentedColormap.from_list("two", [COLOURS[0], "white", COLOURS[1]
 
 
 @figure
-def landscape(cost, path, first, point, directions, xlim, ylim, title="", name="the saddle"):
-    """`cost(θ1, θ2)` in colour, a `path` (t, 2), and the stationary `point` (2,), called `name`.
+def landscape(cost, path, first, directions, xlim, ylim, name="the saddle"):
+    """`cost(θ1, θ2)` in colour, a `path` (t, 2), and the stationary point (0, 0), called `name`.
 
     The first steps, up to number `first`, are black and have their costs beside them.
-    `directions` are lines through the point, {label: vector (2,)}.
+    `directions` are lines through the point, {label: vector (2,)}; without any it is not drawn.
     """
-    drawing, (axis,) = axes(8.0, 6.0, xlabel="θ₁", ylabel="θ₂", title=title)
+    drawing, (axis,) = axes(8.0, 6.0, xlabel="θ₁", ylabel="θ₂")
     _hills(axis, cost, xlim, ylim)
     reach = 2 * max(np.ptp(xlim), np.ptp(ylim))
     for (label, vector), dash in zip(directions.items(), DASHES[1:], strict=False):
-        ends = np.transpose([point - reach * vector, point + reach * vector])
+        ends = np.transpose([-reach * vector, reach * vector])
         axis.plot(*ends, color="black", linewidth=1, linestyle=dash, label=label)
-    axis.plot(*path.T, "k--", linewidth=1.5)
-    axis.plot(*path[first:].T, "o", color="white", markeredgecolor="black", label="later steps")
+    if len(path) > first + 1:
+        later = {"color": "white", "markeredgecolor": "black", "label": "later steps"}
+        axis.plot(*path[first:].T, "o", **later)
     axis.plot(*path[: first + 1].T, "ko-", linewidth=2.5, label=f"start and first {first} steps")
     labelled, room = [], np.array([np.ptp(xlim), np.ptp(ylim)]) * (0.055, 0.04)
     for n, here in enumerate(path[: first + 1]):
@@ -48,8 +50,9 @@ def landscape(cost, path, first, point, directions, xlim, ylim, title="", name="
         text = f"start\nC = {cost(*here):.3g}" if n == 0 else f"{cost(*here):.3g}"
         offset = (8, 8) if n == 0 else (-6, -20)
         _written(axis, text, here, offset)
-    axis.plot(*point, "kX", markersize=13, markeredgecolor="white")
-    _written(axis, name, point, (10, -16))
+    if directions:
+        axis.plot(0, 0, "kX", markersize=13, markeredgecolor="white")
+        _written(axis, name, (0, 0), (10, -16))
     axis.set(xlim=xlim, ylim=ylim)
     axis.legend(loc="upper right", framealpha=0.9, fontsize=9)
     return drawing
@@ -59,7 +62,7 @@ def _written(axis, text, at, offset):
     """`text` beside a point of the data, with a white rim that keeps it legible on any ground."""
     rim = [withStroke(linewidth=3, foreground="white")]
     where = {"xytext": offset, "textcoords": "offset points", "annotation_clip": True}
-    axis.annotate(text, at, path_effects=rim, zorder=5, **where)
+    axis.annotate(text.replace("-", "−"), at, path_effects=rim, zorder=5, **where)
 
 
 def _hills(axis, cost, xlim, ylim, sizes=10):
@@ -97,12 +100,12 @@ def bowls(panels, xlim, ylim, xlabel="θ₁", ylabel="θ₂"):
 
 
 @figure
-def graph(boxes, arrows, width=8.0, height=4.0, title=""):
+def graph(boxes, arrows, width=8.0, height=4.0):
     """Boxes {name: (x, y, text, kind)} and arrows [(from, to, text, kind)] between them.
 
     Kinds are those of _BOXES and _ARROWS. Coordinates are in inches from the lower left.
     """
-    drawing, (axis,) = axes(width, height, xlim=(0, width), ylim=(0, height), title=title)
+    drawing, (axis,) = axes(width, height, xlim=(0, width), ylim=(0, height))
     axis.set_axis_off()
     shown = {}
     for name, (x, y, text, kind) in boxes.items():
@@ -128,7 +131,8 @@ def graph(boxes, arrows, width=8.0, height=4.0, title=""):
 def squares_and_images(mapping, jacobian, centres, side):
     """Squares around `centres`, their images under `mapping`, and what `jacobian` predicts.
 
-    Beside each image is the factor by which its area grows, |det J|.
+    Beside each image is the factor by which its area grows, |det J|. The panels have scales of
+    their own, so a square of the old size is drawn beside the images; the flattest one is enlarged.
     """
     drawing, (left, right) = axes(10.0, 4.8, columns=2)
     left.set(xlabel="x", ylabel="y", title=f"squares of side {side}", aspect="equal")
@@ -148,10 +152,19 @@ def squares_and_images(mapping, jacobian, centres, side):
         left.text(*centre, f"{n + 1}", ha="center", va="center")
         text = f"{n + 1}: × {factor:.3g}"
         box = {"facecolor": "white", "edgecolor": colour, "pad": 2}  # an image of another is near
-        where = {"xytext": (22, 8), "textcoords": "offset points", "bbox": box}
+        aside = (22, 8) if n % 2 else (-88, 8)
+        where = {"xytext": aside, "textcoords": "offset points", "bbox": box}
         right.annotate(text, mapping(centre), **where)
     left.margins(y=0.25)
-    right.margins(x=1.2)
+    right.margins(x=1.0)
+    flattest = min(centres, key=lambda at: abs(np.linalg.det(jacobian(at))))
+    n, square = list(centres).index(flattest), outline + np.array(flattest, dtype=float)[:, None]
+    inset = right.inset_axes([0.72, 0.04, 0.26, 0.3], xticks=[], yticks=[], title=f"{n + 1}, wider")
+    inset.fill(*mapping(square), color=COLOURS[n], alpha=0.35)
+    inset.plot(*mapping(square), color=COLOURS[n])
+    corner = right.get_xlim()[0] + side, right.get_ylim()[0] + side
+    right.add_patch(Rectangle(corner, side, side, facecolor="none", edgecolor="black"))
+    right.annotate("a square before", corner, xytext=(16, -4), textcoords="offset points")
     return drawing
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 from matplotlib.colors import LogNorm
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from helpers.figures._style import COLOURS, axes, figure, plain_style, styles
 
@@ -26,7 +25,6 @@ def curves(
     series,
     xlabel,
     ylabel,
-    title="",
     xscale="linear",
     yscale="linear",
     marks=(),
@@ -38,7 +36,7 @@ def curves(
     With (x, y, low, high) an interval is drawn at each point. `dots` are bare markers,
     {label: (x, y)}, and `level` is (height, label) of a dotted line across.
     """
-    drawing, (axis,) = axes(xlabel=xlabel, ylabel=ylabel, title=title)
+    drawing, (axis,) = axes(xlabel=xlabel, ylabel=ylabel)
     axis.set(xscale=xscale, yscale=yscale)
     _lines(axis, series)
     for (label, (x, y)), marker in zip((dots or {}).items(), "o^sv", strict=False):
@@ -72,51 +70,21 @@ def panels(groups, xlabel, ylabel, xscale="linear", yscale="linear"):
 
 
 @figure
-def roc_and_precision_recall(y, scores):
-    """Both curves of `scores` {label: (n,)} against labels y (n,) in {0, 1}; grey: a coin."""
-    drawing, (left, right) = axes(10.0, 4.8, columns=2, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-    left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
-    right.set(xlabel="recall", ylabel="precision", title="precision and recall")
-    for label, score, colour, dash, _ in _styled(scores):
-        style = {"color": colour, "linestyle": dash, "label": label}
-        left.plot(*roc_curve(y, score)[:2], **style)
-        precision, recall, _ = precision_recall_curve(y, score)
-        right.plot(recall, precision, drawstyle="steps-post", **style)
-    left.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-    right.axhline(np.mean(y), color="grey", linewidth=0.8)
-    left.legend(loc="lower right", frameon=False)
-    return drawing
-
-
-@figure
-def confusions(matrices):
-    """Confusion matrices {label: (2, 2)}, rows the truth, columns the prediction, as counts."""
-    drawing, drawn = axes(
-        2.2 * len(matrices), 2.8, len(matrices), xlabel="predicted", ylabel="true label"
-    )
-    for axis, (label, matrix) in zip(drawn, matrices.items(), strict=True):
-        share = np.array(matrix) / np.sum(matrix, axis=1, keepdims=True)
-        axis.imshow(share, cmap="Greys", vmin=0, vmax=1.6)
-        for (i, j), count in np.ndenumerate(np.array(matrix)):
-            axis.text(j, i, str(count), ha="center", va="center")
-        axis.set(title=label, xticks=[0, 1], yticks=[0, 1])
-        axis.grid(visible=False)
-    return drawing
-
-
-@figure
-def intervals(rows, xlabel, reference=None, title=""):
+def intervals(rows, xlabel, reference=None):
     """A point and its interval per row of `rows` {label: (estimate, low, high)}."""
-    return _interval_panels({title: rows}, [xlabel], reference)
+    return _interval_panels({"": rows}, [xlabel], reference)
 
 
 @figure
-def interval_panels(groups, xlabels, reference=None):
-    """The same side by side: a panel per entry of `groups` {title: rows}, of the same labels."""
-    return _interval_panels(groups, xlabels, reference)
+def interval_panels(groups, xlabels, reference=None, alike=False):
+    """The same side by side: a panel per entry of `groups` {title: rows}, of the same labels.
+
+    If they are `alike`, all panels have one scale.
+    """
+    return _interval_panels(groups, xlabels, reference, alike)
 
 
-def _interval_panels(groups, xlabels, reference):
+def _interval_panels(groups, xlabels, reference, alike=False):
     labels = list(next(iter(groups.values())))
     width = 8.0 if len(groups) == 1 else 2.6 + 2.8 * len(groups)
     drawing, drawn = axes(width, 0.9 + 0.4 * len(labels), len(groups))
@@ -130,6 +98,10 @@ def _interval_panels(groups, xlabels, reference):
         axis.invert_yaxis()
         if reference is not None:
             axis.axvline(reference, color="black", linestyle=":")
+    if alike:
+        limits = [axis.get_xlim() for axis in drawn]
+        for axis in drawn:
+            axis.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
     return drawing
 
 
@@ -142,9 +114,8 @@ def heat_map(x, y, z, edges, xlabel, ylabel, zlabel, marks=()):
     drawing, (axis,) = axes(8.0, 5.0, xlabel=xlabel, ylabel=ylabel)
     axis.grid(visible=False)
     axis.patch.set(hatch="///", edgecolor="lightgrey")
-    # The largest is grey and not white: white is what lies under the hatching.
-    norm = LogNorm(np.nanmin(z), 10 * np.nanmax(z))
-    shown = axis.pcolormesh(x, y, z, norm=norm, cmap="Greys_r", shading="nearest")
+    norm = LogNorm(np.nanmin(z), np.nanmax(z))
+    shown = axis.pcolormesh(x, y, z, norm=norm, cmap="viridis_r", shading="nearest")
     bar = drawing.colorbar(shown, label=zlabel)
     ticks = [n for n in (10, 20, 50, 100, 200, 500, 1000) if np.nanmin(z) <= n <= np.nanmax(z)]
     bar.set_ticks(ticks, labels=map(str, ticks))
@@ -154,31 +125,36 @@ def heat_map(x, y, z, edges, xlabel, ylabel, zlabel, marks=()):
         axis.plot(at, height, "kX", markersize=11, clip_on=False)
         axis.annotate(text, (at, height), xytext=(8, 6), textcoords="offset points")
     axis.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
-    axis.legend(loc="lower right")
+    axis.legend(loc="lower right", framealpha=1)
     return drawing
 
 
 @figure
-def bars(heights, ylabel, yscale="linear", title=""):
-    """A bar for each entry of `heights` {label: number}: for things that have no order."""
-    drawing, (axis,) = axes(8.0, 3.6, ylabel=ylabel, title=title)
-    axis.set_yscale(yscale)
-    for n, height in enumerate(heights.values()):
-        axis.bar(n, height, width=0.6, color=COLOURS[6], edgecolor="black")
-        axis.annotate(f"{height:.2g}", (n, height), ha="center", va="bottom")
-    axis.set_xticks(range(len(heights)), list(heights))
-    axis.grid(axis="x", visible=False)
+def dots(values, xlabel, floor):
+    """A dot for each entry of `values` {label: number > 0}, on a logarithmic axis.
+
+    What is not above `floor` is an arrow that points below it: its own size means nothing.
+    """
+    drawing, (axis,) = axes(8.0, 0.9 + 0.45 * len(values), xlabel=xlabel)
+    axis.set(xscale="log", xlim=(floor / 3, 10 * max(values.values())))
+    for row, value in enumerate(values.values()):
+        known = value > floor
+        axis.plot(max(value, floor), row, "o" if known else "<", color=COLOURS[0], markersize=10)
+        if not known:
+            axis.annotate("rounding", (floor, row), xytext=(12, -4), textcoords="offset points")
+    axis.set_yticks(range(len(values)), list(values))
     axis.margins(y=0.15)
+    axis.invert_yaxis()
     return drawing
 
 
 @figure
-def shares(values, observed, models, xlabel, ylabel, title="", label="observed"):
+def shares(values, observed, models, xlabel, ylabel, label="observed"):
     """Bars of what is `observed` at each of the whole numbers `values`, and each model's markers.
 
     `models` is {label: (len(values),)}. The markers are not joined: between 3 and 4 is nothing.
     """
-    drawing, (axis,) = axes(xlabel=xlabel, ylabel=ylabel, title=title)
+    drawing, (axis,) = axes(xlabel=xlabel, ylabel=ylabel)
     axis.bar(values, observed, width=0.8, color="0.85", edgecolor="0.5", label=label)
     for name, share, colour, _, marker in _styled(models):
         axis.plot(values, share, marker, color=colour, markersize=8, label=name)
@@ -199,7 +175,7 @@ def likelihoods(outcomes, models, seen, xlabel):
         colours = ["black" if n == at else COLOURS[6] for n in range(len(outcomes))]
         axis.bar(outcomes, chances, color=colours, edgecolor="0.4")
         axis.set(
-            title=f"{title} gives it {chances[at]:.3f}",
+            title=f"{title}: P({seen}) = {chances[at]:.3f}",
             ylim=(0, 1.1 * max(map(max, models.values()))),
         )
     panels[0].set_ylabel("probability of each outcome")
