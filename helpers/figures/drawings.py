@@ -160,7 +160,9 @@ def squares_and_images(mapping, jacobian, centres, side):
     flattest = min(centres, key=lambda at: abs(np.linalg.det(jacobian(at))))
     n, square = list(centres).index(flattest), outline + np.array(flattest, dtype=float)[:, None]
     inset = right.inset_axes([0.72, 0.04, 0.26, 0.3], xticks=[], yticks=[], title=f"{n + 1}, wider")
-    inset.fill(*mapping(square), color=COLOURS[n], alpha=0.35)
+    inside = side * np.stack(np.meshgrid(*[np.linspace(-0.5, 0.5, 21)] * 2))
+    points = mapping(inside.reshape(2, -1) + np.array(flattest, dtype=float)[:, None])
+    inset.plot(*points, ".", color=COLOURS[n], markersize=2)
     inset.plot(*mapping(square), color=COLOURS[n])
     corner = right.get_xlim()[0] + side, right.get_ylim()[0] + side
     right.add_patch(Rectangle(corner, side, side, facecolor="none", edgecolor="black"))

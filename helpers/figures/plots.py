@@ -95,6 +95,7 @@ def _interval_panels(groups, xlabels, reference, alike=False):
             axis.plot(estimate, row, marker, color=colour)
         axis.set(title=title, xlabel=xlabel)
         axis.set_yticks(range(len(labels)), labels if axis is drawn[0] else [])
+        axis.margins(y=0.15)
         axis.invert_yaxis()
         if reference is not None:
             axis.axvline(reference, color="black", linestyle=":")
