@@ -5,6 +5,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 
 import nbformat
@@ -20,7 +21,6 @@ APART = re.compile(rf"({VERBATIM}|{MATH}|{LINK}|^#[^\n]*$)", re.DOTALL | re.MULT
 TOLERANCE = re.compile(r"^# (NBVAL_IGNORE_OUTPUT|(counts|rms|rtol)=.*)\n", re.MULTILINE)
 CAPTION = re.compile(r"\*([^*\n].*[^*])\*(?:\n+|\Z)")
 DRAWS = re.compile(r"\b(plots|drawings)\.|^(boxes|arrows) = ", re.MULTILINE)
-OPENED = '<details class="answer"><summary>Show the answer</summary>'
 HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 
 # What the reference shows together, and what a reader would look for there.
@@ -76,8 +76,9 @@ def explored(cell: NotebookNode) -> str:
 def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") -> NotebookNode:
     """A notebook as the site shows it: headings of one tree, captions, checks, what is folded."""
     act, solution, before, kept = False, False, None, []
+    nb.cells = [cell for cell in nb.cells if not cell.source.startswith("# Exercise")]
     if not paper:
-        nb.cells = answers_folded(nb.cells)
+        nb.cells = gathered(nb.cells)
     for number, cell in enumerate(nb.cells):
         if cell.cell_type == "markdown":
             text = visible(cell.source)
@@ -102,7 +103,7 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
             interactive = explored(cell)
             if interactive and paper:
                 continue
-            if paper and "hide-cell" in cell.metadata.get("tags", []) and not solution:
+            if paper and tagged(cell, "hide-cell") and not solution:
                 continue
             run(cell, solution, paper)
             if interactive:
@@ -113,15 +114,32 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
     return nb
 
 
-def answers_folded(cells: list[NotebookNode]) -> list[NotebookNode]:
-    """Cells with what follows a prediction behind one fold: a run of cells that `answer` tags."""
-    kept, inside = [], False
-    for cell in cells:
-        if inside != ("answer" in cell.metadata.get("tags", [])):
-            inside = not inside
-            kept.append(nbformat.v4.new_markdown_cell(OPENED if inside else "</details>"))
-        kept.append(cell)
-    return kept
+def gathered(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Cells with each run of bookkeeping behind one fold, and with what answers a prediction.
+
+    An answer is a run of cells that `answer` tags, with the bookkeeping before and between them.
+    """
+    at = next((n for n, c in enumerate(cells) if c.source.startswith("## Solutions")), len(cells))
+    kept = []
+    for aside, run in groupby(cells[:at], lambda c: tagged(c, "answer") or tagged(c, "hide-cell")):
+        run = list(run)
+        answers = aside and any(tagged(cell, "answer") for cell in run)
+        inside = []
+        for folded, part in groupby(run, lambda c: tagged(c, "hide-cell")):
+            inside += wrapped(list(part), "checks-fold", "Show the bookkeeping", folded)
+        kept += wrapped(inside, "answer", "Show the answer", answers)
+    return kept + cells[at:]
+
+
+def wrapped(cells: list[NotebookNode], kind: str, said: str, wanted: bool) -> list[NotebookNode]:
+    """The cells behind a fold, if that is `wanted`."""
+    opened = f'<details class="{kind}"><summary>{said}</summary>'
+    ends = [nbformat.v4.new_markdown_cell(text) for text in (opened, "</details>")]
+    return [ends[0], *cells, ends[1]] if wanted else cells
+
+
+def tagged(cell: NotebookNode, tag: str) -> bool:
+    return tag in cell.metadata.get("tags", [])
 
 
 def run(cell: NotebookNode, solution: bool, paper: bool) -> None:
@@ -153,20 +171,16 @@ def fold(cell: NotebookNode, solution: bool, paper: bool) -> None:
     On paper, code that draws is left out.
     """
     tags = [tag for tag in cell.metadata.get("tags", []) if tag not in ("answer", "hide-cell")]
-    checked = "hide-cell" in cell.metadata.get("tags", []) and not solution
+    folded = solution or tagged(cell, "hide-cell")  # with its whole section, or its whole run
     cell.source = TOLERANCE.sub("", cell.source)
     lines = [line for line in cell.source.splitlines() if line and not line.startswith(" ")]
-    imports = bool(lines) and all(re.match(r"(import|from)\b|#|\)", line) for line in lines)
+    imports = bool(lines) and re.match(r"(import|from)\b", lines[0])
     draws = DRAWS.search(cell.source) or picture(cell) or explored(cell)
     says = re.search(r"^say\(", cell.source, re.MULTILINE)
     quiet = cell.metadata.get("jupyter", {}).get("source_hidden")
-    if checked:
-        tags.append("hide-cell")
-        cell.metadata["mystnb"]["code_prompt_show"] = "Show the bookkeeping and its checks"
-        cell.metadata["mystnb"]["code_prompt_hide"] = "Hide the bookkeeping and its checks"
-    elif (draws or says or quiet) and paper:
+    if (draws or says or quiet) and paper:
         tags.append("remove-input")
-    elif (imports or draws or says or quiet) and not paper and not solution:
+    elif (imports or draws or says or quiet) and not paper and not folded:
         tags.append("hide-input")
         what = "the imports" if imports else "the code that draws" if draws else "the code"
         what = "how this sentence is chosen" if says else what

@@ -161,7 +161,7 @@ def launches(address: str) -> str:
     if not name:
         return ""
     binder = (
-        f"https://mybinder.org/v2/gh/{name}/HEAD?urlpath=lab/tree/notebooks/01-true-false.ipynb"
+        f"https://mybinder.org/v2/gh/{name}/HEAD?urlpath=lab/tree/notebooks/03-gradient-descent.ipynb"
     )
     return (
         f"Or run it without installing anything: [on Binder]({binder}), or "

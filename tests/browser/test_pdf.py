@@ -49,7 +49,7 @@ def plain(text):
 
 
 def test_no_cell_figure_or_formula_is_cut(page):
-    assert page.locator("figure img").count() >= 39
+    assert page.locator("figure img").count() >= 32
     assert page.evaluate(CUT, [WIDTH, HEIGHT]) == []
 
 

@@ -31,15 +31,22 @@ def test_code_for_pictures_checks_and_solutions_are_shown_as_such(browser, site,
     page = browser.new_page()
     page.goto(site + path)
     solutions = page.locator("details.solution")
-    assert solutions.count() >= 4
+    assert solutions.count() >= 3
     assert not solutions.first.locator("p").first.is_visible()
     solutions.first.locator("summary").press("Enter")
     assert solutions.first.locator("p").first.is_visible()
+    answers = page.locator("details.answer")
+    assert answers.count() >= 8
+    assert page.locator("details.answer[open]").count() == 0
+    first = answers.first.locator(":scope > :not(summary)").last
+    assert not first.is_visible()
+    answers.first.locator("summary").first.click()
+    assert first.is_visible()
     folded = page.locator("details.above-input").first
     assert not folded.locator("pre").first.is_visible()
     folded.locator("summary").first.click()
     assert folded.locator("pre").first.is_visible()
-    assert page.locator(".check").count() >= 40
+    assert page.locator(".check").count() >= 30
     assert "✓" not in " ".join(page.locator(".output.stream").all_inner_texts())
     figures = page.locator(".cell_output figure")
     assert figures.count() == figures.locator("figcaption").count() >= 3
@@ -87,6 +94,8 @@ def test_a_page_shows_all_that_its_notebook_has(browser, site, path):
     solutions = [cell for cell in cells if cell.source.startswith("### Solution to")]
     assert page.locator("details.solution").count() == len(solutions)
     assert page.locator("details.solution[open]").count() == 0
+    appendices = [cell for cell in cells if cell.source.startswith("## Appendix ")]
+    assert page.locator("details.appendix:not([open])").count() == len(appendices)
     assert page.locator(".prev-next-footer a").count() >= 1
     assert page.locator("nav.bd-links a").count() >= 12
     border = page.locator(".check").first.evaluate("(e) => getComputedStyle(e).borderLeftColor")
