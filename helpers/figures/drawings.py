@@ -48,7 +48,7 @@ def landscape(cost, path, first, directions, xlim, ylim, name="the saddle"):
             continue  # one number over another can be read by nobody
         labelled.append(here)
         text = f"start\nC = {cost(*here):.3g}" if n == 0 else f"{cost(*here):.3g}"
-        offset = (8, 8) if n == 0 else (-6, -20)
+        offset = (8, 8) if n == 0 else (-42, 4) if n == first else (-6, -20)
         _written(axis, text, here, offset)
     if directions:
         axis.plot(0, 0, "kX", markersize=13, markeredgecolor="white")
