@@ -160,9 +160,8 @@ def launches(address: str) -> str:
     name = address.partition("github.com/")[2]
     if not name:
         return ""
-    binder = (
-        f"https://mybinder.org/v2/gh/{name}/HEAD?urlpath=lab/tree/notebooks/03-gradient-descent.ipynb"
-    )
+    first = "notebooks/03-gradient-descent.ipynb"  # where README tells a reader to begin
+    binder = f"https://mybinder.org/v2/gh/{name}/HEAD?urlpath=lab/tree/{first}"
     return (
         f"Or run it without installing anything: [on Binder]({binder}), or "
         f"[in a Codespace](https://codespaces.new/{name}); the first start takes minutes.\n"
