@@ -1,13 +1,15 @@
 """A claim, the value that was computed for it, the value that it must have; and verdicts."""
 
+import html
 import numbers
 import re
 
 import numpy as np
+from IPython import get_ipython
 from IPython.display import Markdown, display
 
 _checked = {}  # {claim: whether it held} of those that have been checked in this run
-_run = {"own values": False}
+_run = {"own values": False, "aside": None}
 
 
 class ClaimError(AssertionError):
@@ -24,6 +26,34 @@ def start(own_values=False):
     _run["own values"] = bool(own_values)
 
 
+def aside():
+    """Put what the running cell checks behind a fold of its own; what misses is always in sight.
+
+    For a cell of bookkeeping: JupyterLab unfolds outputs when it runs their cell.
+    """
+    if (shell := get_ipython()) is None:
+        return
+
+    def show(*_):
+        shell.events.unregister("post_run_cell", show)
+        lines, _run["aside"] = _run["aside"], None
+        if lines:
+            said = f"✓ {len(lines)} check{'s' * (len(lines) > 1)}"
+            text = "\n".join(lines)
+            folded = f"<details><summary>{said}</summary><pre>{html.escape(text)}</pre></details>"
+            display({"text/plain": text, "text/html": folded}, raw=True)
+
+    _run["aside"] = []
+    shell.events.register("post_run_cell", show)
+
+
+def _say(line):
+    if _run["aside"] is None:
+        print(line)
+    else:
+        _run["aside"].append(line)
+
+
 def check(claim, got, expected, tol=1e-9):
     """Print `✓ claim: got`, or raise ClaimError that names claim, got, expected and tolerance.
 
@@ -34,12 +64,12 @@ def check(claim, got, expected, tol=1e-9):
     if not _demand(claim, got, expected, tol):
         return
     if got is True or got is np.True_:
-        print(f"✓ {claim}")
+        _say(f"✓ {claim}")
     elif np.ndim(got) == 0 and np.asarray(got).dtype.kind == "f" and abs(got) <= tol:
         # What is 0 within the tolerance has no digit that holds on every machine.
-        print(f"✓ {claim}: below {tol:g}")
+        _say(f"✓ {claim}: below {tol:g}")
     else:
-        print(f"✓ {claim}: {_text(_without_noise(got, tol), 4)}")
+        _say(f"✓ {claim}: {_text(_without_noise(got, tol), 4)}")
 
 
 def check_each(claim, found, expected, tol=1e-9):
@@ -60,7 +90,7 @@ def check_each(claim, found, expected, tol=1e-9):
     exact = not any(
         _is_number(value) and np.asarray(value).dtype.kind in "fc" for value in found.values()
     )
-    print(f"✓ {claim}{'' if exact else f' (each to {tol:g})'}: {', '.join(map(str, found))}")
+    _say(f"✓ {claim}{'' if exact else f' (each to {tol:g})'}: {', '.join(map(str, found))}")
 
 
 def below(claim, got, bound, unit=""):
@@ -98,7 +128,7 @@ def _compare(claim, got, bound, unit, word, compare):
         _miss(claim, f"got {_text(got, 10)}{unit}, not {word} {_text(bound, 10)}{unit}")
         return
     _checked[claim] = True
-    print(f"✓ {claim}: {_text(got, 4)}{unit} ({word} {_text(bound, 4)}{unit})")
+    _say(f"✓ {claim}: {_text(got, 4)}{unit} ({word} {_text(bound, 4)}{unit})")
 
 
 def held(*claims):

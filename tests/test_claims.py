@@ -1,8 +1,11 @@
 """`check` passes what holds, and nothing else."""
 
+import nbformat
 import numpy as np
 import pytest
 import sympy
+from nbclient import NotebookClient
+from support import ROOT
 
 from helpers import claims
 from helpers.claims import (
@@ -145,6 +148,25 @@ def test_what_held_in_an_earlier_run_of_the_same_kernel_is_forgotten():
         held("a sum")
     with pytest.raises(ClaimError):
         check("a sum", 3, 2)  # and a miss stops again
+
+
+def test_what_a_cell_of_bookkeeping_checks_is_folded_and_what_misses_is_not(tmp_path):
+    """In a kernel, where JupyterLab would show a folded output again."""
+    code = (
+        "from helpers import claims\n"
+        "claims.start(own_values=True)\n"
+        "claims.aside()\n"
+        "claims.check('a < b', 2, 2)\n"
+        "claims.check('a sum', 3, 2)"
+    )
+    nb = nbformat.v4.new_notebook()
+    nb.cells = [nbformat.v4.new_code_cell(text) for text in (code, "claims.check('c', 1, 1)")]
+    first, second = NotebookClient(nb, resources={"metadata": {"path": ROOT}}).execute().cells
+    missed, folded = first.outputs
+    assert missed.text == "✗ with your values, no: a sum: got 3, expected 2, tolerance 1e-09\n"
+    assert folded.data["text/plain"] == "✓ a < b: 2"
+    assert "<details><summary>✓ 1 check</summary><pre>✓ a &lt; b: 2" in folded.data["text/html"]
+    assert second.outputs[0].text == "✓ c: 1\n"
 
 
 def test_many_claims_of_one_kind_are_one_line(capsys):

@@ -170,6 +170,10 @@ def test_each_exercise_has_a_solution_that_is_checked_and_folded(path):
     exercises = re.findall(r"^> \*\*Exercise (\d+)\*\* \(\d+ minutes", prose, re.MULTILINE)
     assert len(exercises) >= 3
     assert sorted(exercises) == [str(n + 1) for n in range(len(exercises))]
+    for cell, after in zip(cells, cells[1:], strict=False):
+        if found := re.findall(r"^> \*\*Exercise (\d+)\*\*", cell.source, re.MULTILINE):
+            assert after.source.startswith(f"# Exercise {found[-1]}. "), cell.id
+            assert len(found) == 1, cell.id
     at = next(n for n, cell in enumerate(cells) if cell.source.startswith("## Solutions"))
     solutions, collapsed = {}, [cells[at]]
     for cell in cells[at + 1 :]:

@@ -191,10 +191,12 @@ def fold(cell: NotebookNode, solution: bool, paper: bool) -> None:
 
 def checks(output: NotebookNode) -> NotebookNode:
     """An output whose lines are checks, as a list of them; any other one as it is."""
-    if output.get("name") != "stdout" or "✓" not in output.text:
+    aside = "<details><summary>✓" in output.get("data", {}).get("text/html", "")
+    text = output.data["text/plain"] if aside else output.get("text", "")
+    if not aside and (output.get("name") != "stdout" or "✓" not in text):
         return output
     parts = []
-    for line in output.text.rstrip("\n").split("\n"):
+    for line in text.rstrip("\n").split("\n"):
         kind = "check" if line.startswith("✓ ") else "said"
         said = html.escape(line.removeprefix("✓ "))
         tick = '<span aria-label="checked" role="img">✓</span> ' if kind == "check" else ""
