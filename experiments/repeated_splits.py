@@ -188,13 +188,3 @@ def differences(models, score, level, overlap, rows, baseline="logistic regressi
     bounds = {"span": SPANS[score], "rows": rows}
     less = {name: values[name] - values[baseline] for name in names}
     return {name: mean_interval(d, level, overlap, **bounds) for name, d in less.items()}
-
-
-def reported(models, level, overlap, rows):
-    """{"model in score"} of all differences to logistic regression whose interval excludes 0."""
-    return {
-        f"{name} in {score}"
-        for score in SCORES
-        for name, (_, low, high) in differences(models, score, level, overlap, rows).items()
-        if low > 0 or high < 0
-    }

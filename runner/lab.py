@@ -110,7 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
         for line in copy(options.notebooks, options.copies, options.outputs):
             print(line)
         own = variables(root, copies / STATE)
-        first = notebook.select(options.notebooks)[0].name
+        opens = str(notebook.settings(root).get("opens", ""))
+        first = notebook.select(options.notebooks, opens)[0].name
         workspace(root, own, (copies / first).relative_to(root).as_posix())
     except (UsageError, OSError, ValueError) as error:
         print(f"JupyterLab is not started: {error}", file=sys.stderr)

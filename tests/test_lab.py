@@ -81,6 +81,17 @@ def test_a_newer_notebook_is_named_and_the_copy_stays(folder, started, capsys):
     assert "is yours" not in capsys.readouterr().out
 
 
+def test_it_opens_on_the_notebook_that_the_project_names(folder, started):
+    for name in ("01-one", "02-two"):
+        add(folder, name, "print(1)")
+    (folder / "pyproject.toml").write_text('[tool.runner]\nopens = "02"\n')
+    shutil.copytree(ROOT / ".jupyter", folder / ".jupyter")
+    assert lab.main([]) == 0
+    [space] = (folder / "my-notebooks" / ".lab" / "workspaces").iterdir()
+    layout = json.loads(space.read_text())["data"]["layout-restorer:data"]
+    assert layout["main"]["current"] == "notebook:my-notebooks/02-two.ipynb"
+
+
 def test_everything_that_jupyter_writes_is_inside(folder, started):
     add(folder, "01-one", "print(1)")
     shutil.copytree(ROOT / ".jupyter", folder / ".jupyter")

@@ -53,7 +53,9 @@ CALLS = {
     "likelihoods": lambda **k: plots.likelihoods(
         [0, 1], {"p": [0.4, 0.6], "q": [0.1, 0.9]}, 1, "x", **k
     ),
-    "intervals": lambda **k: plots.intervals({"a": (0, -1, 1)}, "x", reference=0, **k),
+    "intervals": lambda **k: plots.interval_panels(
+        {"p": {"a": (0, -1, 1)}, "q": {"a": (1, 0, 3)}}, ["x", "x"], reference=0, alike=True, **k
+    ),
 }
 
 

@@ -16,8 +16,8 @@ FRONT = """() => {
     .filter((node) => node.className !== "headerlink").map((node) => node.textContent).join("");
   const front = document.createElement("div");
   front.innerHTML = `<div class="title-page"><div class="title"></div><p>Five problems, ` +
-    `executed and verified: a line with ✓ was checked by a machine. Code that only draws is ` +
-    `left out; the notebooks have it, and sliders.</p>` +
+    `executed and verified: a line with ✓ was checked by a machine. Bookkeeping and code that ` +
+    `only draws are left out; the notebooks have them, and sliders.</p>` +
     `<div class="fields"><p>Name</p><p>Date</p></div></div>` +
     `<nav class="contents"><div class="title">Contents</div></nav>`;
   front.querySelector(".title").textContent = text(title);

@@ -70,21 +70,12 @@ def panels(groups, xlabel, ylabel, xscale="linear", yscale="linear"):
 
 
 @figure
-def intervals(rows, xlabel, reference=None):
-    """A point and its interval per row of `rows` {label: (estimate, low, high)}."""
-    return _interval_panels({"": rows}, [xlabel], reference)
-
-
-@figure
 def interval_panels(groups, xlabels, reference=None, alike=False):
-    """The same side by side: a panel per entry of `groups` {title: rows}, of the same labels.
+    """A point and its interval per row, and a panel per entry of `groups` {title: rows}.
 
-    If they are `alike`, all panels have one scale.
+    `rows` is {label: (estimate, low, high)}, with the same labels in all panels; if they are
+    `alike`, the panels have one scale.
     """
-    return _interval_panels(groups, xlabels, reference, alike)
-
-
-def _interval_panels(groups, xlabels, reference, alike=False):
     labels = list(next(iter(groups.values())))
     width = 8.0 if len(groups) == 1 else 2.6 + 2.8 * len(groups)
     drawing, drawn = axes(width, 0.9 + 0.4 * len(labels), len(groups))

@@ -54,11 +54,11 @@ def status():
     ).stdout
 
 
-def test_it_opens_on_the_first_notebook_beside_its_contents(browser, lab):
+def test_it_opens_on_the_notebook_to_begin_with_beside_its_contents(browser, lab):
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     page.goto(lab)
-    page.wait_for_selector(".jp-NotebookPanel h1:has-text('Problem 1')")
-    page.wait_for_selector(".jp-TableOfContents:visible >> text=Item 1")
+    page.wait_for_selector(".jp-NotebookPanel h1:has-text('Problem 3')")
+    page.wait_for_selector(".jp-TableOfContents:visible >> text=What a gradient is")
     page.wait_for_timeout(3000)  # the pop-ups that must not come
     assert page.locator(".jp-Dialog, .Toastify__toast").count() == 0
     assert page.locator(".jp-mod-dirty").count() == 0  # a copy that nobody touched
