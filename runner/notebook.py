@@ -7,6 +7,7 @@ import shutil
 import threading
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -64,7 +65,13 @@ _parsing = threading.Lock()
 
 
 def parse(source: str, mode: str = "exec") -> ast.AST:
-    """`ast.parse`, by one thread at a time: CPython 3.11 counts its depth for all of them."""
+    """`ast.parse`, by one thread at a time: CPython 3.11 counts its depth for all of them.
+
+    A library that parses in another thread can still spoil the count, so it is tried again.
+    """
+    for _ in range(2):
+        with _parsing, suppress(SystemError):
+            return ast.parse(source, mode=mode)
     with _parsing:
         return ast.parse(source, mode=mode)
 
