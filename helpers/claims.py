@@ -80,12 +80,13 @@ def check_each(claim, found, expected, tol=1e-9):
     """
     if not found:
         _miss(claim, "there is nothing to check")
+        return
     wanted = expected if isinstance(expected, dict) else dict.fromkeys(found, expected)
     if wanted.keys() != found.keys():
         raise ValueError(f"{claim}: found {list(found)}, but expected {list(wanted)}")
-    held_all = [_demand(f"{claim}: {n}", value, wanted[n], tol) for n, value in found.items()]
-    _checked[claim] = all(held_all) and bool(found)
-    if not found or not _checked[claim]:
+    each = [_demand(f"{claim}: {name}", got, wanted[name], tol) for name, got in found.items()]
+    _checked[claim] = all(each)  # of a list: every miss is said
+    if not _checked[claim]:
         return
     exact = not any(
         _is_number(value) and np.asarray(value).dtype.kind in "fc" for value in found.values()

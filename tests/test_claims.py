@@ -127,11 +127,13 @@ def test_with_own_values_a_miss_is_said_and_stops_nothing(capsys, own_values):
     check("a sum", 2.5, 2)
     below("the angle", 3, 2, "°")
     check_each("each of", {"a": 1, "b": 2}, 1)
+    check_each("none of", {}, {"a": 1})
     check("a word", "Adam", "Adam")
     assert capsys.readouterr().out.splitlines() == [
         "✗ with your values, no: a sum: got 2.5, expected 2, tolerance 1e-09",
         "✗ with your values, no: the angle: got 3°, not below 2°",
         "✗ with your values, no: each of: b: got 2, expected 1, tolerance 1e-09",
+        "✗ with your values, no: none of: there is nothing to check",
         "✓ a word: Adam",
     ]
     for missed in ("a sum", "the angle", "each of", "each of: b"):
