@@ -36,8 +36,9 @@ def copy(notebooks: Path, copies: Path, outputs: bool = False) -> list[str]:
         mark = hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
         if not os.path.lexists(own):
             nb.metadata[MARK] = mark
-            for cell in notebook.code_cells(nb) if not outputs else []:
-                cell.outputs, cell.execution_count = [], None
+            if not outputs:
+                for cell in notebook.code_cells(nb):
+                    cell.outputs, cell.execution_count = [], None
             if "language_info" in nb.metadata:  # else to open it is to change it
                 nb.metadata.language_info["version"] = platform.python_version()
             notebook.write(nbformat.writes(nb) + "\n", own)

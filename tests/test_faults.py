@@ -209,10 +209,7 @@ def test_a_long_cell_says_how_far_it_is_on_the_screen_only(folder, capsys, monke
 
 
 def test_a_limit_names_both_ways_out(folder, capsys):
-    path = add(folder, "01-slow", "repeats = 2", "while True: pass")
-    nb = json.loads(path.read_text(encoding="utf-8"))
-    nb["cells"][0]["metadata"]["tags"] = ["parameters"]
-    path.write_text(json.dumps(nb), encoding="utf-8")
+    add(folder, "01-slow", "while True: pass", parameters="repeats = 2")
     assert main(folder, "--cell-limit", "1") == 1
     said = capsys.readouterr().err
     assert 'allow more with LIMITS="--cell-limit …", or give it less to do with PARAMS' in said

@@ -140,15 +140,16 @@ def squares_and_images(mapping, jacobian, centres, side):
     edge = np.linspace(-side / 2, side / 2, 25)
     low, high = np.full(25, -side / 2), np.full(25, side / 2)
     outline = np.array([[*edge, *high, *edge[::-1], *low], [*low, *edge, *high, *edge[::-1]]])
-    for n, centre in enumerate(centres):
-        colour, square = COLOURS[n], outline + np.array(centre, dtype=float)[:, None]
+    middles = [np.array(centre, dtype=float)[:, None] for centre in centres]
+    factors = [abs(np.linalg.det(jacobian(centre))) for centre in centres]
+    for n, (centre, middle, factor) in enumerate(zip(centres, middles, factors, strict=True)):
+        colour, square = COLOURS[n], middle + outline
         linear = np.array(mapping(centre))[:, None] + jacobian(centre) @ outline
         left.fill(*square, color=colour, alpha=0.35)
         left.plot(*square, color=colour)
         right.fill(*mapping(square), color=colour, alpha=0.35)
         right.plot(*mapping(square), color=colour)
         right.plot(*linear, color=colour, linestyle="--", linewidth=2)
-        factor = abs(np.linalg.det(jacobian(centre)))
         left.text(*centre, f"{n + 1}", ha="center", va="center")
         text = f"{n + 1}: × {factor:.3g}"
         box = {"facecolor": "white", "edgecolor": colour, "pad": 2}  # an image of another is near
@@ -157,13 +158,11 @@ def squares_and_images(mapping, jacobian, centres, side):
         right.annotate(text, mapping(centre), **where)
     left.margins(y=0.25)
     right.margins(x=1.0)
-    flattest = min(centres, key=lambda at: abs(np.linalg.det(jacobian(at))))
-    n, square = list(centres).index(flattest), outline + np.array(flattest, dtype=float)[:, None]
+    n = int(np.argmin(factors))
     inset = right.inset_axes([0.72, 0.04, 0.26, 0.3], xticks=[], yticks=[], title=f"{n + 1}, wider")
     inside = side * np.stack(np.meshgrid(*[np.linspace(-0.5, 0.5, 21)] * 2))
-    points = mapping(inside.reshape(2, -1) + np.array(flattest, dtype=float)[:, None])
-    inset.plot(*points, ".", color=COLOURS[n], markersize=2)
-    inset.plot(*mapping(square), color=COLOURS[n])
+    inset.plot(*mapping(middles[n] + inside.reshape(2, -1)), ".", color=COLOURS[n], markersize=2)
+    inset.plot(*mapping(middles[n] + outline), color=COLOURS[n])
     corner = right.get_xlim()[0] + side, right.get_ylim()[0] + side
     right.add_patch(Rectangle(corner, side, side, facecolor="none", edgecolor="black"))
     right.annotate("a square before", corner, xytext=(16, -4), textcoords="offset points")
