@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from test_prose import leads
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -19,8 +20,8 @@ TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.
 def missing(text, folder):
     """What a page in `folder` names that is not there."""
     found = []
-    for link in re.findall(r"\]\((?!https?:)([^)#\s]+)[^)]*\)", text):
-        if not (folder / link).exists() and not link.startswith(ON_GITHUB):
+    for link in re.findall(r"\]\((?!https?://[\w-]+\.)([^)\s]*)", text):
+        if not link.startswith(ON_GITHUB) and not leads(link, folder, text):
             found.append(f"link {link}")
     for name in re.findall(r"`([^`\n]+)`", text):
         if re.fullmatch(r"[\w./-]+(\.(py|md|csv|json|toml|yml|lock|ipynb)|/)", name):
@@ -44,6 +45,7 @@ def test_a_page_names_what_is_there(page):
     ("text", "found"),
     [
         ("[x](nowhere.md)", "link nowhere.md"),
+        ("[x](README.md#nowhere)", "link README.md#nowhere"),
         ("`helpers/proof.py`", "file helpers/proof.py"),
         ("`python -m runner.engine`", "module runner.engine"),
         ("`helpers.screening.scores.SCORE`", "module helpers.screening.scores.SCORE"),

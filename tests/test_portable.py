@@ -25,7 +25,7 @@ def test_a_kernel_gets_the_made_environment_and_no_other(folder, monkeypatch):
     before = dict(os.environ)
     add(folder, "01-shows", f"# NBVAL_IGNORE_OUTPUT\n{SHOW}")
     assert main(folder, "--env", "OWN=mine", "--env", "LANG=") == 0
-    (printed,) = texts(folder / "notebooks" / "01-shows.ipynb")
+    (printed,) = texts(folder / "build" / "01-shows.ipynb")
     seen = dict(line.split("=", 1) for line in printed.splitlines())
     wanted = environment.made((folder / "build" / ".home").resolve(), {"OWN": "mine", "LANG": ""})
     assert {k: v for k, v in seen.items() if k not in KERNELS_OWN} == wanted

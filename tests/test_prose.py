@@ -29,6 +29,18 @@ def parts(text):
     return kinds | {"section": headings, "item": headings, "exercise": exercises}
 
 
+def leads(link, folder, text):
+    """Whether a link of a page in `folder` with this `text` leads to a file, and to its heading."""
+    file, _, anchor = link.partition("#")
+    path = folder / file
+    if not anchor or not path.exists():
+        return path.exists()
+    read = prose if path.suffix == ".ipynb" else Path.read_text
+    there = read(path) if file else text
+    titles = re.findall(r"^#+ (.*)$", there.lower(), re.MULTILINE)
+    return anchor in {re.sub(r"[^\w\s-]", "", title).replace(" ", "-") for title in titles}
+
+
 def dangling(text):
     """What a text refers to that is not there."""
     found = []
@@ -39,8 +51,8 @@ def dangling(text):
         wanted = [*re.findall(r"[A-Z][\w’'-]+", names), year]
         if not any(all(word in line for word in wanted) for line in CITED):
             found.append(f"{names}({year})")
-    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
-    return found + [link for link in links if not (ROOT / "notebooks" / link).exists()]
+    links = re.findall(r"\]\((?!https?://[\w-]+\.)([^)\s]*)", text)
+    return found + [link for link in links if not leads(link, ROOT / "notebooks", text)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -57,6 +69,10 @@ def test_what_the_text_refers_to_is_there(path):
         ("exercise 2\n\n## Going further\n\n1. One.", ["exercise 2"]),
         ("(Cauchy 1848), (Kingma & Ba 2015)", ["Cauchy (1848)"]),
         ("[x](nowhere.ipynb)", ["nowhere.ipynb"]),
+        ("[x](#no-such-heading)", ["#no-such-heading"]),
+        ("[x](05-mixture-of-experts.ipynb#nowhere)", ["05-mixture-of-experts.ipynb#nowhere"]),
+        ("[x](https:/one-slash.org)", ["https:/one-slash.org"]),
+        ("[x](#a-heading-of-its-own)\n\n## A heading, of its own", []),
     ],
 )
 def test_what_is_not_there_is_named(text, found):

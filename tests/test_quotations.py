@@ -3,9 +3,10 @@
 import nbformat
 import pytest
 from nbformat import v4
-from support import KERNEL, main, replayed
+from support import KERNEL, main, replayed, states
 
 from runner import notebook
+from runner.compare import accepted
 from runner.quote import sentences
 from runner.quote.numbers import NUMBER, agrees, read, written
 
@@ -213,7 +214,7 @@ def test_nbval_sees_each_sentence_as_a_test_of_its_own(project):
     rewrite(project, "16 %<", "17 %<")
     rewrite(project, "**grows**", "**shrinks**")
     printed = replayed(root, "notebooks/a.ipynb")
-    assert "2 failed, 5 passed" in printed
+    assert "2 failed, 6 passed" in printed
     assert "a.ipynb, cell c4: “16 % more”" not in printed
     assert "a.ipynb, cell c4: “17 % more” says 17 and should say 16" in printed
     assert "says shrinks and should say grows" in printed
@@ -227,6 +228,42 @@ def test_accepting_writes_the_values_and_nothing_else(project, capsys):
     assert project.read_bytes() == before
     printed = capsys.readouterr().out
     assert "“17 % more” says 17 and should say 16 (<!--= growth -->). It does now." in printed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("more", "less", "accepted: c4. If all"),
+        ("16 %<", "16 ‰<", "accepted: c4. If all"),
+        ("16 %<!--= growth -->", "17 %", "accepted: c4. No longer quoted: growth. If all"),
+        ('"parameters"', '"parameters", "rtol=0.5"', "accepted: c1. If all"),
+    ],
+)
+def test_a_change_that_no_run_can_tell_is_red_until_it_is_accepted(project, capsys, old, new, said):
+    """And nothing is executed for a sentence; what is mended of itself is not in the way."""
+    root = project.parents[1]
+    assert main(root, "--differences") == 0
+    rewrite(project, old, new)
+    assert main(root, "--keep") == 0
+    assert states(root)["a.ipynb"] == ("ok" if "rtol" in new else "cached")
+    assert said in replayed(root, "notebooks/a.ipynb")
+    assert main(root) == 0  # regenerates outputs, and accepts no sentence
+    assert said[:12] in capsys.readouterr().out
+    assert said[:12] in replayed(root, "notebooks/a.ipynb")
+    assert main(root, "--differences") == 0
+    assert "failed" not in replayed(root, "notebooks/a.ipynb")
+
+
+def test_what_is_accepted_knows_its_cells_and_their_order(project):
+    main(project.parents[1], "--differences")
+    nb = nbformat.read(project, as_version=4)
+    assert accepted.changed(nb) == []
+    gone, moved, more = (nbformat.from_dict(nb) for _ in range(3))
+    del gone.cells[2]
+    moved.cells[2:] = moved.cells[4:] + moved.cells[2:4]
+    more.cells.insert(1, v4.new_markdown_cell("And more.", id="more"))
+    assert [accepted.changed(each) for each in (gone, more)] == [["c2"], ["more"]]
+    assert accepted.changed(moved)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from runner import notebook
-from runner.compare import outputs
+from runner.compare import accepted, outputs
 from runner.notebook import UsageError
 from runner.quote import sentences
 
@@ -20,9 +20,9 @@ def accept(executed: Path, committed: Path, show: bool = False) -> None:
     Where all agree within the tolerance, and the file is in its clean form, not a byte changes. The
     artefact takes over the committed prose.
     Which cells' outputs are replaced by others is printed, and each sentence that changes, with
-    `show` also how outputs differ. Raises UsageError, one sentence, where the two are not of the
-    same source, where an output is none to keep (a new warning, a path of this machine), or where
-    a quotation has no value to take over.
+    `show` also how outputs differ, and texts and tags are accepted as they are. Raises UsageError,
+    one sentence, where the two are not of the same source, where an output is none to keep (a new
+    warning, a path of this machine), or where a quotation has no value to take over.
     """
     old, new = (nbformat.read(path, as_version=4) for path in (committed, executed))
     before = committed.read_text(encoding="utf-8")
@@ -33,20 +33,30 @@ def accept(executed: Path, committed: Path, show: bool = False) -> None:
         for sentence in found if show else []:
             print(f"{committed.name}, cell {ran.id}: {sentence}")
         others += [ran.id] if found and cell.execution_count else []
-        other |= bool(found) or cell.execution_count != ran.execution_count
-        other |= _described(cell) != _described(ran)
-        cell.execution_count, cell.outputs = ran.execution_count, ran.outputs
-    said = _requote(old, new)
+        kept = [] if outputs.ignored(cell) else ran.outputs
+        unlike = found or _described(cell.outputs) != _described(kept)
+        if unlike or cell.execution_count != ran.execution_count:
+            cell.execution_count, cell.outputs, other = ran.execution_count, kept, True
+    held, said = not accepted.changed(old), [f"{s} It does now." for s in _requote(old, new)]
+    if not held and (fault := accepted.fault(old, new)):
+        said.append(f"{fault} {'It is now.' if show else accepted.MEANT}")
+    if show or (held and accepted.KEY in old.metadata):
+        was, old.metadata[accepted.KEY] = old.metadata.get(accepted.KEY), accepted.marks(old)
+        other |= was != old.metadata[accepted.KEY]
     if other or said:
         old.metadata.setdefault("language_info", new.metadata.get("language_info", {}))
         notebook.write(notebook.clean(old), committed)
     elif show:
         print(f"{committed.name}: nothing differs beyond the tolerance")
     if "quoted" in new.metadata:
-        old.metadata["quoted"] = new.metadata["quoted"]
+        gone = accepted.unquoted(old, new) if show else []
+        kept = [each for each in new.metadata["quoted"] if each["expression"] not in gone]
+        old.metadata["quoted"] = kept
+    for cell, ran in zip(*map(notebook.code_cells, (old, new)), strict=True):
+        cell.outputs = ran.outputs
     notebook.write(notebook.clean(old), executed)
     for sentence in said:
-        print(f"{committed.name}: {sentence} It does now.")
+        print(f"{committed.name}: {sentence}")
     if others:
         print(f"{committed.name}: the outputs of {', '.join(others)} were replaced by others.")
 
@@ -81,6 +91,6 @@ def fit_to_keep(committed: NotebookNode, executed: NotebookNode) -> None:
             raise UsageError(f"cell {executed.id!r} shows a path of this machine, {place}….")
 
 
-def _described(cell: NotebookNode) -> list[dict]:
-    """The metadata of a cell's outputs, such as a picture's alt text and width."""
-    return [dict(output.get("metadata", {})) for output in cell.outputs]
+def _described(shown: list[NotebookNode]) -> list[dict]:
+    """The metadata of outputs, such as a picture's alt text and width."""
+    return [dict(output.get("metadata", {})) for output in shown]

@@ -13,10 +13,11 @@ import pytest
 from nbval import plugin as nbval
 
 from runner import notebook
-from runner.compare import outputs
+from runner.compare import accepted, outputs
 from runner.quote import sentences
 
 SHARE = "share of the tolerance"
+NOT_COMPARED = "it has no outputs that could be compared"
 MEANING = (
     "If you changed nothing that these cells use, the fault is the project's and not yours: please "
     "report it, with what `make portable` prints. If you changed it on purpose: `make accept`."
@@ -51,6 +52,9 @@ def _hold(config: pytest.Config, build: Path) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what came the nearest to its tolerance, or what a difference may mean."""
     stats = terminalreporter.stats
+    left = [each.nodeid for each in stats.get("skipped", []) if NOT_COMPARED in str(each.longrepr)]
+    if left:
+        terminalreporter.line(f"Cells whose outputs are ignored: {', '.join(left)}.")
     shares = {
         each.nodeid: share
         for each in stats.get("passed", []) + stats.get("failed", [])
@@ -97,10 +101,9 @@ def _setup(self: nbval.IPyNbFile) -> None:
     executed = nbformat.read(path, as_version=4)
     try:
         outputs.same_source(self.nb, executed)
-        outputs.same_prose(self.nb, executed)
     except notebook.UsageError as error:
         raise self.CollectError(f"{path}: {error}") from None
-    self.kernel = Replay(notebook.code_cells(executed))
+    self.executed, self.kernel = executed, Replay(notebook.code_cells(executed))
     self.answers = sentences.values(executed)
     self.setup_sanitize_files()
 
@@ -121,6 +124,7 @@ def _collect(self: nbval.IPyNbFile) -> Iterator[pytest.Item]:
     cells = list(_nbval_collect(self))
     positions = _positions(self)
     quoted = sentences.plan(self.nb)
+    yield Accepted.from_parent(self, name="its texts and tags")
     yield from _sentences(self, quoted, 0)
     for item in cells:
         yield item
@@ -134,6 +138,17 @@ def _sentences(file: nbval.IPyNbFile, quoted: list, position: int) -> Iterator[p
             quoted_text = located.quotation.expression[:40]
             name = f"{located.cell.get('id')}, “{located.quotation.words}” ({quoted_text})"
             yield Sentence.from_parent(file, name=name, located=located)
+
+
+class Accepted(pytest.Item):
+    """All that no execution tells: red where it is not as `make accept` left it."""
+
+    def runtest(self) -> None:
+        if said := accepted.fault(self.parent.nb, getattr(self.parent, "executed", None)):
+            pytest.fail(f"{self.path.name}: {said} {accepted.MEANT}", False)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, self.name
 
 
 class Sentence(pytest.Item):
@@ -160,8 +175,10 @@ _nbval_runtest = nbval.IPyNbCell.runtest
 
 def _runtest(self: nbval.IPyNbCell) -> None:
     position = _positions(self.parent).get(id(self.cell))
-    if self.options["skip"] or position is None:
-        pytest.skip("not executed")
+    if outputs.ignored(self.cell) or position is None:
+        if self.cell.outputs:
+            self.raise_cell_error("It has outputs that are not compared: commit it without any")
+        pytest.skip(NOT_COMPARED)
     count = self.cell.execution_count
     self.parent.kernel.position = position
     if count is None:
@@ -169,6 +186,8 @@ def _runtest(self: nbval.IPyNbCell) -> None:
     if count != position:
         said = f"The committed cell was executed out of order: [{count}] stands in place {position}"
         self.raise_cell_error(said)
+    if any("\r" in "".join(output.get("text", "")) for output in self.cell.outputs):
+        self.raise_cell_error("The committed output has a carriage return, which hides text")
     _nbval_runtest(self)
 
 

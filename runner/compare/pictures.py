@@ -9,6 +9,8 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 TILE = 8  # pixels: smaller than a letter
+# Others turn a picture, animate it, or change its colours, and not every reader shows it alike.
+CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"sRGB", b"sBIT"}
 
 
 def compared(old: str, new: str, limit: float, stem: str) -> Iterator[tuple[float, float, str]]:
@@ -21,7 +23,7 @@ def compared(old: str, new: str, limit: float, stem: str) -> Iterator[tuple[floa
         return
     both = dict(zip(("expected", "actual"), (old, new), strict=True))
     try:
-        was, now = (Image.open(BytesIO(b64decode(text))).convert("RGB") for text in both.values())
+        was, now = (_seen(b64decode(text)) for text in both.values())
     except Exception as error:  # of Pillow, which has many
         yield (inf, inf, f"a picture cannot be read ({error})")
         return
@@ -39,6 +41,18 @@ def compared(old: str, new: str, limit: float, stem: str) -> Iterator[tuple[floa
                 Path(f"{stem}-{name}.png").write_bytes(b64decode(text))
             ImageChops.invert(ImageChops.difference(was, now)).save(f"{stem}-difference.png")
         yield (share, away, said)
+
+
+def _seen(data: bytes) -> Image.Image:
+    """A PNG as a reader sees it, on white; ValueError for what readers may show otherwise."""
+    place = 8
+    while place < len(data):
+        kind = data[place + 4 : place + 8]
+        if kind not in CHUNKS:
+            raise ValueError(f"its part {kind!r} may change how it looks")
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+    picture = Image.open(BytesIO(data), formats=["PNG"]).convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
 def _worst_tile(was: Image.Image, now: Image.Image) -> float:

@@ -33,11 +33,9 @@ def made_of(job: Job) -> dict[str, str]:
     """{ingredient: hash} of everything that the job's artefact depends on, as it is now."""
     nb = notebook.read(job.source)
     cells = [[cell.source, cell.metadata.get("tags")] for cell in notebook.code_cells(nb)]
-    quoted = sorted({located.key for located in sentences.plan(nb)})
     variables = environment.made(job.home or Path(), job.variables)
     texts = {
         "the code of its cells": json.dumps([nb.metadata.get("kernelspec"), cells]),
-        "what its prose quotes": json.dumps(quoted),
         "its folder": os.path.relpath(job.source.resolve().parent, job.root.resolve()),
         "the choice of its parameters": repr(job.parameters),
         "the limit of its memory": str(job.limits.memory),
@@ -128,14 +126,17 @@ def entry(job: Job, outcome: Outcome, before: dict[str, str]) -> dict | None:
 
 def why_run(job: Job, known: dict | None, now: dict[str, str]) -> str:
     """Why a job must be executed though it was before, or "" if it need not be."""
-    cells = notebook.code_cells(notebook.read(job.source))
-    if any("always" in cell.metadata.get("tags", []) for cell in cells):
+    nb = notebook.read(job.source)
+    if any("always" in cell.metadata.get("tags", []) for cell in notebook.code_cells(nb)):
         return "one of its cells is tagged `always`"
     if known is None:
         return "it has not been executed before, or something changed while it was"
     was = known["made of"] | {"its artefact": known["artefact"]}
     now = now | {"its artefact": hash_file(job.output)}
     changed = sorted(name for name in now | was if now.get(name) != was.get(name))
+    asked = {each.key for each in sentences.plan(nb) if not sentences.unfit(each.quotation)}
+    if not changed and asked - sentences.values(notebook.read(job.output)).keys():
+        return "what its prose quotes has changed"
     return f"{', '.join(changed)} has changed" if changed else ""
 
 
