@@ -21,7 +21,9 @@ help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo 'Options of run-all: ONLY="03 05"  DATA=table.csv  TEST=rows.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  LIMITS="--cell-limit 900"  TORCH_INDEX= (empty: PyTorch with CUDA)'
 
-RUN = $(PY) -m runner.run --only '$(ONLY)' --data '$(DATA)' --unlabelled '$(TEST)' --params '$(PARAMS)' --scheduler '$(SCHEDULER)' --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
+# The shell reads these itself: what is typed may have quotation marks in it.
+export ONLY DATA TEST PARAMS SCHEDULER
+RUN = $(PY) -m runner.run --only "$$ONLY" --data "$$DATA" --unlabelled "$$TEST" --params "$$PARAMS" --scheduler "$$SCHEDULER" --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
 SITE := $(VENV)/requirements-site.lock
 NBVAL := --nbval --nbval-artefacts build
 
@@ -49,7 +51,7 @@ test-all: test ## … and the slow ones: faults, sweeps, a cluster, other code p
 	@$(MAKE) --no-print-directory browser
 
 portable: $(READY) ## Execute all under other code paths: what moves, by how much of its tolerance (4 minutes)
-	@$(PY) tests/portable.py $(if $(ONLY),--only '$(ONLY)') $(if $(FORCE),--force) $(if $(SETS),--sets $(SETS))
+	@$(PY) tests/portable.py --only "$$ONLY" $(if $(FORCE),--force) $(if $(SETS),--sets $(SETS))
 
 audit: $(READY) ## Change each digit, sign, verdict and letter that a reader sees, and count what is caught
 	@$(RUN) --keep
@@ -60,7 +62,7 @@ lab: $(READY) ## Open JupyterLab on your copies of the notebooks (LAB="--outputs
 
 # Where no kernel is, a slider shows frames: the notebooks with sliders leave them in build/frames.
 frames: $(READY)
-	@$(RUN) --only '03 04 05' --build build/frames --keep --env COURSE_FRAMES=$(CURDIR)/build/frames
+	@$(RUN) --only '03 04 05' --build build/frames --keep --env "COURSE_FRAMES=$$PWD/build/frames"
 
 site: $(SITE) frames ## The course as static pages, from what run-all left in build/: build/site/index.html
 	@$(PY) docs/site/make_site.py

@@ -16,14 +16,33 @@ class ClaimError(AssertionError):
     """A claim that did not hold."""
 
 
-def start(own_values=False):
-    """Forget what was checked before. With `own_values` a claim that misses only says so.
+class ParameterError(ValueError):
+    """A parameter that a notebook cannot take; the message is one sentence for its reader."""
 
-    The claims of a notebook are about its own parameters. A reader who changes these is told which
-    claims no longer hold, and the notebook goes on.
+    def _render_traceback_(self):
+        # IPython shows this in the place of the traceback.
+        return [f"ParameterError: {self}"]
+
+
+def start(**parameters):
+    """Forget what was checked before, and look at the notebook's parameters.
+
+    {name: (value, the course's value, least, most)}, or (value, None) for a file. ParameterError
+    names the first value that is of another kind or out of bounds. The claims of a notebook are
+    about the course's values: a reader who changes one is told which claims no longer hold, and the
+    notebook goes on.
     """
     _checked.clear()
-    _run["own values"] = bool(own_values)
+    for name, (value, own, *ends) in parameters.items():
+        kinds = (int, np.integer) if isinstance(own, int) else (int, float, np.number)
+        fits = isinstance(value, kinds) and not isinstance(value, bool) if ends else True
+        if not (fits and (not ends or ends[0] <= value <= ends[1])):
+            kind = "a whole number" if isinstance(own, int) else "a number"
+            raise ParameterError(
+                f"{name} = {value!r} is not {kind} from {ends[0]:,} to {ends[1]:,}. Write one in "
+                "the first code cell, and run the notebook again."
+            )
+    _run["own values"] = any(value != own for value, own, *_ in parameters.values())
 
 
 def aside():

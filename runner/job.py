@@ -19,6 +19,7 @@ class Job:
 
     `root` is the project's folder. `home` is the kernel's home folder; with None the kernel gets
     one that is deleted afterwards. `variables` override those of runner.execute.environment.
+    `kernel` overrides the notebook's own, by name.
     """
 
     source: Path
@@ -28,6 +29,7 @@ class Job:
     home: Path | None = None
     variables: dict[str, str] = field(default_factory=dict)
     limits: Limits = Limits()
+    kernel: str = ""
 
 
 @dataclass(frozen=True)

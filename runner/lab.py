@@ -23,7 +23,7 @@ MARK = "copied from"  # in a copy's metadata: which text of the notebook it was 
 
 
 def copy(notebooks: Path, copies: Path, outputs: bool = False) -> list[str]:
-    """Copy each notebook that is not in `copies` yet; a line about each that is of an older text.
+    """Copy each notebook that is not in `copies` yet; a line about each that is older, or damaged.
 
     Nothing that is there is written to. A copy has no outputs, unless they are asked for: they
     would give away what the text asks its reader to predict.
@@ -31,7 +31,7 @@ def copy(notebooks: Path, copies: Path, outputs: bool = False) -> list[str]:
     copies.mkdir(parents=True, exist_ok=True)
     older = []
     for source in notebook.select(notebooks):
-        own, nb = copies / source.name, _read(source)
+        own, nb = copies / source.name, notebook.load(source)
         text = json.dumps([cell.source for cell in nb.cells])
         mark = hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
         if not os.path.lexists(own):
@@ -42,21 +42,15 @@ def copy(notebooks: Path, copies: Path, outputs: bool = False) -> list[str]:
             if "language_info" in nb.metadata:  # else to open it is to change it
                 nb.metadata.language_info["version"] = platform.python_version()
             notebook.write(nbformat.writes(nb) + "\n", own)
-        elif notebook.read(own).metadata.get(MARK, mark) != mark:
-            older.append(
-                f"{own} is yours, and older than {source}. To get the new one, too, rename yours "
-                "and start again."
-            )
+            continue
+        try:
+            if notebook.load(own).metadata.get(MARK, mark) == mark:
+                continue
+            said = f"{own} is yours, and older than {source}."
+        except UsageError as error:
+            said = f"{error}."
+        older.append(f"{said} To get a new one, too, rename yours and start again.")
     return older
-
-
-def _read(source: Path) -> nbformat.NotebookNode:
-    try:
-        nb = nbformat.read(source, as_version=4)
-        nbformat.validate(nb)
-        return nb
-    except Exception as error:
-        raise UsageError(f"{source} is no notebook: {error}".partition("\n")[0]) from None
 
 
 def variables(root: Path, state: Path) -> dict[str, str]:

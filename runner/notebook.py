@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import tomllib
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -85,13 +86,24 @@ def literal(text: str, *otherwise: object) -> object:
         return otherwise[0] if otherwise else text
 
 
+def load(path: Path) -> NotebookNode:
+    """The notebook in a file; raises UsageError, one sentence, where it holds none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of ids that are missing or there twice: new ones
+            nb = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
+            nbformat.validate(nb)
+        return nb
+    except Exception as error:
+        said = f"{path} is no notebook: {error}".strip().splitlines()[0]
+        raise UsageError(said) from None
+
+
 def read(path: Path) -> NotebookNode:
     """The notebook in a file, or an empty one if it is no notebook: executing it then says why."""
     try:
-        nb = nbformat.read(path, as_version=4)
-        code_cells(nb)
-        return nb
-    except Exception:
+        return load(path)
+    except UsageError:
         return nbformat.v4.new_notebook()
 
 

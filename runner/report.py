@@ -1,6 +1,7 @@
 """How notebooks stand: a line on the screen, and report.json."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -18,7 +19,10 @@ def show(job: Job, outcome: Outcome) -> None:
     """Say in a line how a job stands."""
     cells = f"{outcome.done:>3}/{outcome.cells} cells" if outcome.cells else ""
     name, seconds = printable(job.output.stem), f"{outcome.seconds:6.1f} s"
-    print(f"{name:<26} {outcome.state:<16} {cells:<12} {seconds}", flush=True)
+    try:
+        print(f"{name:<26} {outcome.state:<16} {cells:<12} {seconds}", flush=True)
+    except BrokenPipeError:  # whoever read has gone: the work goes on
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 def write(tasks: list[Task], build: Path) -> None:

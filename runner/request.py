@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--params", default="", help='for example "seed=7 step_size=0.05"')
     result.add_argument("--force", action="store_true", help="execute also what has not changed")
     result.add_argument("--explain", action="store_true", help="say why each is executed or not")
+    result.add_argument("--kernel", default="", help="in the place of the notebooks' own")
     result.add_argument("--scheduler", default="", help="tcp://… of a Dask cluster to run on")
     result.add_argument("--workers", type=int, default=0, help="threads (0: one a processor)")
     result.add_argument("--keep", action="store_true", help="leave the committed notebooks as is")
@@ -75,11 +76,11 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
     return jobs
 
 
-def _how(options: argparse.Namespace) -> tuple[Path, Path, dict[str, str], Limits]:
-    """The project, the kernels' home and variables, and the limits that the options ask for."""
+def _how(options: argparse.Namespace) -> tuple[Path, Path, dict[str, str], Limits, str]:
+    """The project, the kernels' home, variables, limits and name that the options ask for."""
     limits = Limits(options.cell_limit, options.whole_limit, options.memory_limit)
     home = options.build.resolve() / ".home"
-    return project(options.notebooks), home, typed(options.env), limits
+    return project(options.notebooks), home, typed(options.env), limits, options.kernel
 
 
 def typed(words: list[str]) -> dict[str, str]:

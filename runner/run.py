@@ -29,12 +29,16 @@ def complete(jobs: list[Job], options: argparse.Namespace) -> tuple[int, list[Ta
 
     def began(task: Task) -> None:
         task.before = cache.made_of(task.job)
+        cache.forget_bytecode(task.job)
 
     def ended(task: Task) -> None:
         known.pop(str(task.job.output), None)
         if task.outcome.state == "ok":
             kept = cache.entry(task.job, task.outcome, task.before)
             known.update({str(task.job.output): kept} if kept else {})
+            if not kept:
+                name = printable(task.job.output.stem)
+                print(f"{name}: a file that it reads has changed meanwhile; run it once more.")
 
     try:
         with _pool(tasks, options) as pool:

@@ -1,6 +1,7 @@
 """A grid of parameters: its points, and a table and a figure of the numbers that were checked."""
 
 import itertools
+import math
 import re
 import textwrap
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from runner import notebook
 from runner.compare.outputs import NUMBER
 from runner.job import Task
 
+MOST = 10_000  # points of a grid: a week of the shortest notebook
 # A checked number, or list of numbers: a line of a cell's output such as "✓ what it is: 0.25".
 CHECKED = re.compile(r"^✓ (.+): ([-+\d.eE, \[\]]+)$", re.MULTILINE)
 
@@ -25,10 +27,12 @@ def points(axes: dict[str, str]) -> list[dict[str, str]]:
     for text in axes.values():
         found = text.split(",")
         if re.fullmatch(r"-?\d+:-?\d+(:[1-9]\d*)?", text):
-            found = [str(number) for number in range(*map(int, text.split(":")))]
-        if not (found and all(found)):
+            found = range(*map(int, text.split(":")))
+        if not (found and all(map(str, found[:MOST]))):
             raise notebook.UsageError(f"A grid is written 0:20, 0:20:5 or 0.1,0.2, not {text!r}.")
-        values.append(dict.fromkeys(found))
+        values.append(dict.fromkeys(map(str, found[: MOST + 1])))
+    if math.prod(map(len, values)) > MOST:
+        raise notebook.UsageError(f"A grid has at most {MOST:,} points, and this one has more.")
     return [dict(zip(axes, of, strict=True)) for of in itertools.product(*values)]
 
 

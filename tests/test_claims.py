@@ -1,5 +1,7 @@
 """`check` passes what holds, and nothing else."""
 
+import re
+
 import nbformat
 import numpy as np
 import pytest
@@ -118,7 +120,7 @@ def test_what_has_been_checked_has_held():
 
 @pytest.fixture
 def own_values():
-    claims.start(own_values=True)
+    claims.start(seed=(2, 1, 0, 9), data=("x.csv", None))
     yield
     claims.start()
 
@@ -143,6 +145,30 @@ def test_with_own_values_a_miss_is_said_and_stops_nothing(capsys, own_values):
     assert (refuted("a word"), refuted("a word", "a sum")) == (False, None)
 
 
+@pytest.mark.parametrize(
+    ("value", "own", "said"),
+    [
+        (3.5, 3, "n = 3.5 is not a whole number from 0 to 1,000. Write one in the first code cell"),
+        (True, 3, "n = True is not a whole number from 0 to 1,000."),
+        (-1, 3, "n = -1 is not a whole number from 0 to 1,000."),
+        (100_000, 3, "n = 100000 is not a whole number from 0 to 1,000."),
+        ("fast", 0.1, "n = 'fast' is not a number from 0 to 1,000."),
+        (float("nan"), 0.1, "n = nan is not a number from 0 to 1,000."),
+        (None, 0.1, "n = None is not a number from 0 to 1,000."),
+    ],
+)
+def test_a_parameter_that_no_notebook_takes_is_a_sentence(value, own, said):
+    with pytest.raises(claims.ParameterError, match=re.escape(said)) as raised:
+        claims.start(seed=(3, 3, 0, 9), n=(value, own, 0, 1_000))
+    assert raised.value._render_traceback_() == [f"ParameterError: {raised.value}"]
+
+
+def test_the_courses_own_values_are_its_own():
+    claims.start(n=(3, 3, 0, 9), x=(1, 1.0, 0, 9), data=(None, None))
+    with pytest.raises(ClaimError):
+        check("a sum", 3, 2)
+
+
 def test_what_held_in_an_earlier_run_of_the_same_kernel_is_forgotten():
     check("a sum", 2, 2)
     claims.start()
@@ -156,7 +182,7 @@ def test_what_a_cell_of_bookkeeping_checks_is_folded_and_what_misses_is_not(tmp_
     """In a kernel, where JupyterLab would show a folded output again."""
     code = (
         "from helpers import claims\n"
-        "claims.start(own_values=True)\n"
+        "claims.start(seed=(2, 1, 0, 9))\n"
         "claims.aside()\n"
         "claims.check('a < b', 2, 2)\n"
         "claims.check('a sum', 3, 2)"

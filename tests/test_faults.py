@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
 from support import add, kernels, main, start, states, texts
@@ -28,6 +29,10 @@ FAULTS = {  # name: (the second cell, arguments, state)
     "leaves": ("import sys\n\nsys.exit()", [], "cell error"),
     "syntax": ("1 +", [], "cell error"),
     "exits": ("import os\n\nos._exit(1)", [], "kernel died"),
+    "killed": ("import os\n\nos.kill(os.getpid(), 9)", [], "kernel died"),
+    "crashes": ("import ctypes\n\nctypes.string_at(0)", [], "kernel died"),
+    "magic": ("%nowhere", [], "cell error"),
+    "group": ("raise ExceptionGroup('two', [ValueError(), KeyError()])", [], "cell error"),
     "loops": ("while True:\n    pass", ["--cell-limit", "2"], "cell timeout"),
     "sleeps": ("import time\n\ntime.sleep(60)", ["--cell-limit", "2"], "cell timeout"),
     "wedged": (
@@ -60,6 +65,14 @@ FAULTS = {  # name: (the second cell, arguments, state)
     "chatters": ("print('x' * 10**8)", [], "ok"),
 }
 
+SAID = {
+    "exits": "Its process ended itself, with exit code 1",
+    "killed": "Its process was ended by SIGKILL. Usually memory was short",
+    "crashes": "Its process was ended by SIGSEGV. A library crashed.",
+    "magic": "UsageError: Line magic function `%nowhere` not found.",
+    "group": "ExceptionGroup: two (2 sub-exceptions)",
+}
+
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_has_its_state_and_costs_nothing(folder, fault, capsys, record_property):
@@ -86,12 +99,17 @@ def test_a_fault_has_its_state_and_costs_nothing(folder, fault, capsys, record_p
     assert not kernels(folder)
     if state != "ok":
         assert status == 1
-        assert f"02-faulty.ipynb failed ({state}) in cell 2:" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert f"02-faulty.ipynb failed ({state}) in cell 2:" in said
+        assert SAID.get(fault, "") in said
+        kept = nbformat.read(folder / "build" / "failed" / path.name, as_version=4)
+        assert BEGUN in [cell.source for cell in kept.cells]
         assert (folder / "build" / path.name).read_bytes() == good
 
 
 @pytest.mark.parametrize(
-    "text", ["not json", '{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}']
+    "text",
+    ["not json", "[1]", '{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}'],
 )
 def test_what_is_no_notebook_was_never_run(folder, text):
     add(folder, "01-fine", "print(1)")
@@ -187,6 +205,46 @@ def test_what_a_kernel_starts_ends_with_it(folder):
     assert not psutil.wait_procs(left, timeout=5)[1]  # killed, and some take their time to go
 
 
+def test_what_has_another_environment_ends_with_its_parent(folder):
+    code = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
+    begin = f"subprocess.Popen([sys.executable, '-c', {code!r}], env={{}});"
+    begun = "while not (os.path.exists('pid') and open('pid').read()):\n    time.sleep(0.1)"
+    add(folder, "01-starts", f"import os, subprocess, sys, time\n\n{begin}", begun)
+    assert main(folder) == 0
+    pid = int((folder / "notebooks" / "pid").read_text())
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_an_error_that_is_meant_fails_nothing(folder):
+    path = add(folder, "01-raises", "1 / 0", "print(2)")
+    nb = nbformat.read(path, as_version=4)
+    nb.cells[0].metadata["tags"] = ["raises-exception"]
+    nbformat.write(nb, path)
+    assert main(folder) == 0
+    first, second = nbformat.read(path, as_version=4).cells
+    assert first.outputs[0].ename == "ZeroDivisionError"
+    assert second.outputs[0].text == "2\n"
+
+
+def test_another_kernel_can_be_named(folder, capsys):
+    path = add(folder, "01-foreign", "print(1)")
+    path.write_text(path.read_text("utf-8").replace('"python3"', '"nowhere"'), encoding="utf-8")
+    assert main(folder) == 1
+    assert "choose an installed one with --kernel" in capsys.readouterr().err
+    assert main(folder, "--keep", "--kernel", "python3") == 0
+    assert texts(folder / "build" / path.name) == ["1\n"]
+
+
+def test_who_stops_reading_stops_nothing(folder):
+    for name in ("01-a", "02-b"):
+        add(folder, name, "print(1)")
+    process = start(folder, "--workers", "1")
+    process.stdout.readline()
+    process.stdout.close()
+    assert (process.wait(30), process.stderr.read()) == (0, "")
+    assert set(states(folder).values()) == {"ok"}
+
+
 def test_a_machine_that_stands_still_takes_no_ones_time(tmp_path):
     now = [0.0]
     watch = Watch(Limits(cell=5, whole=9), tmp_path / "log", monotonic=lambda: now[0])
@@ -224,7 +282,9 @@ def test_settings_that_cannot_be_read_are_a_sentence(folder, capsys, text):
     assert "pyproject.toml cannot be read: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ['"kernelspec": null', '"kernelspec": {"name": 5}'])
+@pytest.mark.parametrize(
+    "text", ['"kernelspec": null', '"kernelspec": {"name": 5}', '"kernelspec": "python3"']
+)
 def test_an_odd_notebook_does_not_stop_the_others(folder, text):
     odd = add(folder, "01-odd", "print(1)")
     nb = json.loads(odd.read_text(encoding="utf-8"))

@@ -5,7 +5,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
 from runner import notebook
@@ -24,7 +23,7 @@ def accept(executed: Path, committed: Path, show: bool = False) -> None:
     one sentence, where the two are not of the same source, where an output is none to keep (a new
     warning, a path of this machine), or where a quotation has no value to take over.
     """
-    old, new = (nbformat.read(path, as_version=4) for path in (committed, executed))
+    old, new = (notebook.load(path) for path in (committed, executed))
     before = committed.read_text(encoding="utf-8")
     other, others = notebook.clean(old) != before, []
     for cell, ran, changed in outputs.side_by_side(old, new, executed):

@@ -15,9 +15,8 @@ import platform
 import stat
 from collections.abc import Sequence
 from importlib import metadata
+from importlib.util import cache_from_source
 from pathlib import Path
-
-from nbformat import NotebookNode
 
 from runner import notebook
 from runner.execute import environment, modules
@@ -34,12 +33,13 @@ def made_of(job: Job) -> dict[str, str]:
     nb = notebook.read(job.source)
     cells = [[cell.source, cell.metadata.get("tags")] for cell in notebook.code_cells(nb)]
     variables = environment.made(job.home or Path(), job.variables)
+    named = nb.metadata.get("kernelspec", {})
     texts = {
         "the code of its cells": json.dumps([nb.metadata.get("kernelspec"), cells]),
         "its folder": os.path.relpath(job.source.resolve().parent, job.root.resolve()),
         "the choice of its parameters": repr(job.parameters),
         "the limit of its memory": str(job.limits.memory),
-        "its kernel": json.dumps(_kernelspec(nb)),
+        "its kernel": json.dumps(_kernelspec(job.kernel or named.get("name"))),
         "the version of the runner": str(VERSION),
         "the version of Python": platform.python_version(),
         "an installed package": repr(sorted(packages().items())),
@@ -105,12 +105,11 @@ def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _kernelspec(nb: NotebookNode) -> dict:
+def _kernelspec(name: str | None) -> dict:
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    name = (nb.metadata.get("kernelspec") or {}).get("name") or "python3"
     try:
-        return KernelSpecManager().get_kernel_spec(name).to_dict()
+        return KernelSpecManager().get_kernel_spec(name or "python3").to_dict()
     except (NoSuchKernel, TypeError):
         return {}
 
@@ -138,6 +137,14 @@ def why_run(job: Job, known: dict | None, now: dict[str, str]) -> str:
     if not changed and asked - sentences.values(notebook.read(job.output)).keys():
         return "what its prose quotes has changed"
     return f"{', '.join(changed)} has changed" if changed else ""
+
+
+def forget_bytecode(job: Job) -> None:
+    """Delete Python's bytecode of the project's modules, which knows a change by time and size."""
+    for path in files(job.root, notebook.settings(job.root)["aside"]).values():
+        with contextlib.suppress(OSError, NotImplementedError):
+            if path.suffix == ".py":
+                Path(cache_from_source(str(path))).unlink()
 
 
 def read(build: Path) -> dict[str, dict]:

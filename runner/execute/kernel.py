@@ -2,13 +2,15 @@
 
 import queue
 import re
-import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nbformat
 import psutil
 import zmq
 from jupyter_client.channels import AsyncZMQSocketChannel
@@ -21,9 +23,10 @@ from runner.job import Job, Outcome
 from runner.quote import sentences
 from runner.report import printable
 
-HINT = (
-    "Its process ended. Usually memory was short (fewer side by side: WORKERS=1), or a library "
-    "crashed (make the environment again: make clean, then the same command)."
+KILLED = "Usually memory was short: run fewer notebooks side by side (WORKERS=1)."
+CRASHED = (
+    "A library crashed. If it does so again with WORKERS=1, report it with this line; a broken "
+    "installation is made anew by make clean and the same command (0.8 GB to download)."
 )
 # What libraries say under a limit on memory, instead of a MemoryError.
 SHORT = re.compile("MemoryError|failed to map segment|annot allocate memory|bad_alloc")
@@ -56,6 +59,13 @@ class KernelManager(AsyncKernelManager):
 
     attempt: "Attempt"
     transport_encryption = "auto"
+
+    async def shutdown_kernel(self, *arguments, **options):
+        # What a kernel has started may have another environment, and no parent once this has ended.
+        with suppress(psutil.Error):
+            for child in psutil.Process(self.provisioner.pid).children(recursive=True):
+                child.kill()
+        await super().shutdown_kernel(*arguments, **options)
 
     async def start_kernel(self, **options):
         attempt = self.attempt
@@ -102,6 +112,9 @@ class Attempt:
     ran: int = 0  # of the notebook's own cells, without the one that papermill adds
     processes: list[subprocess.Popen] = field(default_factory=list)
     answers: dict[tuple[int, str], dict] = field(default_factory=dict)
+    seen: dict[str, nbformat.NotebookNode] = field(default_factory=dict)
+    meant: dict[int, dict] = field(default_factory=dict)  # outputs of cells that are to raise
+    raised: tuple[str, str] = "", ""
 
     def outcome(self) -> Outcome:
         job, found = self.job, {}
@@ -140,11 +153,12 @@ class Attempt:
         from nbclient.exceptions import CellExecutionError
 
         source = self.folder / "source.ipynb"  # papermill cannot write every name
-        shutil.copyfile(self.job.source, source)
+        notebook.write(nbformat.writes(notebook.load(self.job.source)), source)
         nb = papermill.execute_notebook(
             str(source),
             str(self.folder / "executed.ipynb"),
             parameters=self.job.parameters,
+            kernel_name=self.job.kernel or None,
             progress_bar=False,
             request_save_on_cell_execute=False,
             autosave_cell_every=0,
@@ -158,19 +172,25 @@ class Attempt:
             on_cell_executed=self._left,
         )
         for index, cell in enumerate(nb.cells):
-            for shown in cell.get("outputs", []):
+            cell.update(self.meant.get(index, {}))
+            for shown in cell.get("outputs", []) if index not in self.meant else []:
                 if shown.output_type == "error":  # papermill lets a SystemExit pass, for one
                     self._entered(cell, index)
                     raise CellExecutionError("", shown.ename, shown.evalue)
         return sentences.keep(nb, self.answers, self.job.parameters)
 
     def _entered(self, cell, cell_index) -> None:
-        self.cell = _words(cell_index, cell.source)
+        self.cell, self.seen[cell.id] = _words(cell_index, cell.source), cell
         self.watch.begin_cell()
 
     async def _left(self, cell, cell_index, execute_reply) -> None:
         content = execute_reply["content"]
-        self.done += content["status"] == "ok"
+        self.raised = content.get("ename", ""), content.get("evalue", "")
+        if meant := "raises-exception" in cell.metadata.get("tags", []):
+            # Papermill takes every error for a failure.
+            self.meant[cell_index] = {"outputs": cell.outputs}
+            cell.outputs = [each for each in cell.outputs if each.output_type != "error"]
+        self.done += content["status"] == "ok" or meant
         if any(each.get("source") == ASK_EXIT for each in content.get("payload", [])):
             raise Exited("exit() or quit() ended its kernel; the cells below would not run")
         self.ran += not notebook.injected(cell)
@@ -201,10 +221,12 @@ class Attempt:
     def _failed(self, error: Exception) -> dict[str, str]:
         """{state, failure, text}: what an error means, and the notebook as far as it came."""
         kind, limits = type(error).__name__, self.job.limits
-        name = getattr(error, "ename", kind)  # of what the cell raised
-        said = f"{name}: {getattr(error, 'evalue', error)}".rstrip(": ")
+        name, value = getattr(error, "ename", kind), getattr(error, "evalue", error)
+        if name == "CellExecutionError":  # what leaves no output of its own, such as a magic
+            name, value = self.raised
+        said = str(error) if kind == "UsageError" else f"{name}: {value}".rstrip(": ")
         executed = self.folder / "executed.ipynb"
-        text = executed.read_text(encoding="utf-8") if executed.exists() else ""
+        text = executed.read_text(encoding="utf-8") if executed.exists() else self._so_far()
         if getattr(error, "cell_index", None) is not None:  # found by papermill afterwards
             self.cell = _words(error.cell_index, error.source)
         state = self.watch.verdict or ("cell error" if self.cell else "never run")
@@ -221,20 +243,37 @@ class Attempt:
             codes = [process.wait() for process in self.processes]
             short = limits.memory and STARVED & {*codes}
             state = "out of memory" if short else "kernel died"
-            said = "Its process ended." if short else f"{said}\n    {HINT}"
+            said = "Its process ended." if short else _ending(codes[-1] if codes else None)
             said += self._last_words()
         elif name in MEMORY_ERRORS or (limits.memory and SHORT.search(said + text)):
             state = "out of memory"
         if state in ("out of memory", "never run") and limits.memory:
             said += f"\n    the limit is {limits.memory} MB for each process"
+        if kind == "NoSuchKernel":
+            said += ": choose an installed one with --kernel (jupyter kernelspec list)"
         where = self.cell or "before its first cell: "
         return {"state": state, "failure": where + said, "text": text}
+
+    def _so_far(self) -> str:
+        """The notebook with the outputs of the cells that were begun."""
+        nb = notebook.read(self.job.source)
+        for cell in (cell for cell in notebook.code_cells(nb) if cell.id in self.seen):
+            cell.outputs = self.seen[cell.id].outputs
+        return notebook.clean(nb) if self.seen else ""
 
     def _last_words(self) -> str:
         """What the kernel's process itself wrote last, which no cell shows."""
         file = self.folder / "said"
         lines = file.read_text("utf-8", "replace").splitlines() if file.exists() else []
         return "".join(f"\n    it said: {line[:200]}" for line in lines[:3] if line.strip())
+
+
+def _ending(code: int | None) -> str:
+    """How a kernel's process ended by itself, and what to do about it."""
+    if code is None or code >= 0:
+        return f"Its process ended itself, with exit code {code}: os._exit, or a library that did."
+    name = signal.Signals(-code).name
+    return f"Its process was ended by {name}. {KILLED if name == 'SIGKILL' else CRASHED}"
 
 
 def _words(index: int, source: str) -> str:
