@@ -15,7 +15,7 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help run-all check accept sweep test test-all portable audit lab frames site pdf browser format lock environment figure evidence bench clean
+.PHONY: help run-all check accept sweep test test-all portable audit lab frames site pdf browser format lock environment figure data evidence bench clean
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ environment: $(READY) ## Create .venv from requirements.lock, where it is missin
 
 figure: $(READY) ## Copy notebook 3's contour figure to docs/, for the README
 	@$(PY) docs/site/saddle.py
+
+data: $(READY) ## Fetch a public table of adults (UCI) into data/, with its citation and licence
+	@$(PY) -m experiments.public_table
 
 evidence: $(READY) ## Compute again what problem 5 quotes: learning curve, forty splits (half an hour)
 	@$(PY) -m runner.execute.environment $(PY) -m experiments.evidence

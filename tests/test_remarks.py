@@ -11,12 +11,21 @@ from helpers.screening.remarks import remarks, separation
 
 @pytest.fixture
 def table():
-    return asd.load()
+    table = asd.load()
+    return table.assign(age=table["age"].where(table["age"] >= 18, table["age"] + 18))
 
 
-def test_of_the_courses_tables_nothing(table):
+def test_of_the_courses_tables_only_that_ages_are_odd_as_in_the_real_one(table):
+    """The fixture has none of these, so that other tests see what they are about."""
+    (sentence,) = remarks(asd.load())
+    assert sentence.startswith(
+        "202 of 800 rows are “18 and more” and have an age below 18, down to 3.7"
+    )
     assert remarks(table) == []
-    assert remarks(asd.load(asd.DATA / "asd_test.csv")) == []
+    (sentence,) = remarks(table.assign(age=table["age"].where(table["ID"] != "7", 383)))
+    assert sentence.startswith("The highest age is 383: ")
+    table.loc[[1, 5], "age"] = np.nan
+    assert remarks(table) == []
 
 
 def test_separation_is_what_a_likelihood_without_maximum_shows():

@@ -1,15 +1,20 @@
 """The autism-screening (AQ-10) table: load and validate one, split it, make features of it."""
 
+import re
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
+from helpers.screening.files import TableError, read
+
 DATA = Path(__file__).resolve().parents[2] / "data"
 ITEMS = [f"A{i}_Score" for i in range(1, 11)]
 TARGET = "Class/ASD"
 _FEWEST_ROWS, _FEWEST_OF_A_CLASS = 50, 3  # with fewer, problem 5 has no folds to speak of
+_YES_OR_NO = ["jaundice", "austim", "used_app_before"]
 _ASKED = ["gender", "ethnicity", "jaundice", "austim", "contry_of_res", "used_app_before"]
 CATEGORICAL = [*_ASKED, "relation"]
 COLUMNS = ["ID", *ITEMS, "age", *_ASKED, "result", "age_desc", "relation", TARGET]
@@ -25,102 +30,145 @@ _ANSWERS = [
 ]
 FEATURES = [*ITEMS, "age", "result", *(f"{column} = {answer}" for column, answer in _ANSWERS)]
 
-
-class TableError(ValueError):
-    """A table that cannot be used; the message is one sentence for the person who supplied it."""
-
-    def _render_traceback_(self):
-        # IPython shows this in the place of the traceback.
-        return [f"TableError: {self}"]
+# How the public copies of these tables write a column's name (as `_plain` gives it), and an answer.
+_NAMES = {"jundice": "jaundice", "autism": "austim", "family_pdd": "austim", "case_no": "ID"}
+_NAMES |= {"country_of_res": "contry_of_res", "class": TARGET, "class_asd_traits": TARGET}
+_NAMES |= {f"a{n}": item for n, item in enumerate(ITEMS, start=1)}
+_YES, _NO = ("1", "yes", "y", "true", "1.0"), ("0", "no", "n", "false", "0.0")
+_MISSING = ("", "?", "nan", "na", "n/a", "none")
 
 
 def load(path=None, labelled=True):
-    """Read a screening table from CSV, validated; without a path, the training table.
+    """Read a screening table, validated; without a path, the training table.
 
-    Returns a DataFrame with the columns of `COLUMNS`, items and label as integers in {0, 1}; where
-    it is not `labelled`, without the label, whether the file has one or not.
-    Raises TableError, one sentence naming the file, the column and the first bad row, counted as
-    in a spreadsheet (the header is row 1).
+    A file may be CSV, ARFF or Excel, and name columns and answers as the public copies do: what is
+    read as something else is printed, a line a column. Returns a DataFrame with the columns of
+    `COLUMNS`, items and label as integers in {0, 1}, and a missing age as nan; where it is not
+    `labelled`, without the label, whether the file has one or not.
+    Raises TableError, which names the file, and each column and row that cannot be used.
     """
     path = Path(DATA / "asd_train.csv" if path is None else path)
-    try:
-        cells = pd.read_csv(
-            path,
-            header=None,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            encoding="utf-8-sig",
-            compression=None,
-        )
-    except FileNotFoundError:
-        raise TableError(f"{path}: there is no such file; give the path of a CSV table.") from None
-    except pd.errors.EmptyDataError:
-        raise TableError(
-            f"{path}: the file is empty; it needs a header and labelled rows."
-        ) from None
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
-        reason = str(error).strip().splitlines()[-1].rstrip(".")
-        raise TableError(
-            f"{path}: this is not a CSV table ({reason}); save it as comma-separated text in UTF-8."
-        ) from None
-    if cells.shape[1] == 1:
-        raise TableError(
-            f"{path}: this is not a CSV table (no comma in its first line); save it as "
-            "comma-separated text in UTF-8."
-        )
-    cells = cells.fillna("").apply(lambda column: column.str.strip())
-    cells.index += 1
-    header, rows = list(cells.iloc[0]), cells.iloc[1:]
+    cells = read(path)
     columns = COLUMNS if labelled else COLUMNS[:-1]
+    names, faults = _named(list(cells.columns), columns)
+    if not names:
+        start = ", ".join(cells.columns)[:60]
+        raise TableError(f"{path}: its first line has none of the needed columns: {start}.")
+    table = cells.iloc[:, list(names)].set_axis(names.values(), axis=1)
+    table = table.loc[:, ~table.columns.duplicated()].copy()
+    pairs = [(cells.columns[n], column) for n, column in names.items()]
+    said = [f"column {was!r} is read as {now!r}" for was, now in pairs if was != now]
+    for column in table:
+        table[column] = _translated(table[column], said)
+    if table.empty and not faults:
+        faults.append("there is a header but no row; add rows")
+    faults += _faults(table) if len(table) else []
+    if faults:
+        raise TableError(f"{path}: {_sentence(faults)}")
+    if "ID" not in table:
+        table["ID"] = table.index.astype(str)
+        said.append("there is no column 'ID', so rows are numbered as in the file")
+    if "age_desc" not in table:
+        table["age_desc"] = "?"
+    if missing := int(table["age"].isna().sum()):
+        said.append(f"{missing} rows have no age, and get the mean age where one is needed")
+    for line in said:
+        print(f"{path.name}: {line}.")
+    return table[columns].reset_index(drop=True)
+
+
+def _plain(name):
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _named(header, columns):
+    """({place in the header: our column}, what is missing or there twice)."""
+    known = {_plain(column): column for column in COLUMNS} | _NAMES
+    names = {n: known[_plain(name)] for n, name in enumerate(header) if _plain(name) in known}
+    exact = {column for column in columns if column in header}
+    names = {n: c for n, c in names.items() if c in columns and (c not in exact or header[n] == c)}
+    found, faults = list(names.values()), []
+    others = {_plain(name): name for n, name in enumerate(header) if n not in names}
     for column in columns:
-        if header.count(column) != 1:
-            what = "is missing" if column not in header else "occurs more than once"
-            raise TableError(f"{path}: column {column!r} {what}; the header needs it once.")
-    rows.columns = header
-    return _validate(rows[(rows != "").any(axis=1)][columns].copy(), path)
+        if found.count(column) > 1:
+            faults.append(f"column {column!r} occurs more than once; the header needs it once")
+        elif column not in found and column not in ("ID", "age_desc"):
+            near = get_close_matches(_plain(column), others, n=1, cutoff=0.75)
+            hint = f" (is it {others[near[0]]!r}?)" if near else ""
+            faults.append(f"column {column!r} is missing{hint}; the header needs it once")
+    return names, faults
 
 
-def _validate(table, path):
-    """The table with numbers as numbers; its index holds the row numbers of the file."""
+def _translated(texts, said):
+    """A column in the words of the course's table; `said` gets a line where these are others."""
+    column, plain = texts.name, texts.str.lower()
+    if column in [*ITEMS, TARGET, *_YES_OR_NO]:
+        yes, no = ("yes", "no") if column in _YES_OR_NO else ("1", "0")
+        words = dict.fromkeys(_YES, yes) | dict.fromkeys(_NO, no)
+    else:
+        words = {"male": "m", "female": "f"} if column == "gender" else {}
+        words |= {answer.lower(): answer for c, answer in _ANSWERS if c == column}
+    if column in [*CATEGORICAL, "age"]:
+        words |= dict.fromkeys(_MISSING, "?")
+    new = pd.Series([words.get(p, text) for p, text in zip(plain, texts, strict=True)], texts.index)
+    pairs = pd.DataFrame({"was": texts, "is": new})[(texts != new) & ~texts.str.endswith(".0")]
+    pairs = pairs.drop_duplicates().head(4).itertuples(index=False)
+    if read_as := ", ".join(f"{was!r} is read as {now!r}" for was, now in pairs):
+        said.append(f"column {column!r}: {read_as}")
+    return new
 
-    def refuse_rows(bad, column, must):
+
+def _faults(table):
+    """All that cannot be used, a sentence a column; numbers become numbers."""
+    found = []
+
+    def refuse(bad, column, must):
         if bad.any():
-            row = bad.idxmax()
-            raise TableError(
-                f"{path}: column {column!r}, row {row}: {table.at[row, column]!r} {must}."
-            )
+            rows, value = list(table.index[bad]), table.loc[bad, column].iloc[0]
+            more = f" (and {len(rows) - 1} more: {', '.join(map(str, rows[1:4]))}"
+            more = f"{more}{', …' * (len(rows) > 4)})" if len(rows) > 1 else ""
+            found.append(f"column {column!r}, row {rows[0]}{more}: {value!r} {must}")
 
-    if table.empty:
-        raise TableError(f"{path}: there is a header but no row; add rows.")
-    refuse_rows(table["ID"].duplicated(), "ID", "occurs a second time; give every row its own ID")
+    if "ID" in table:
+        again = table["ID"].duplicated()
+        refuse(again, "ID", "occurs a second time; give every row its own ID")
     for column in table.columns.intersection([*ITEMS, TARGET]):
         number = pd.to_numeric(table[column], errors="coerce")
         kind = "a label" if column == TARGET else "an item"
-        refuse_rows(~number.isin([0, 1]), column, f"is not {kind}, which must be 0 or 1")
-        table[column] = number.astype(int)
-    for column in ["age", "result"]:
-        number = pd.to_numeric(table[column], errors="coerce")
-        refuse_rows(~np.isfinite(number), column, "is not a number; write one")
+        bad = ~number.isin([0, 1])
+        refuse(bad, column, f"is not {kind}, which must be 0 or 1")
+        table[column] = number.where(~bad, -1).astype(int)
+    for column in table.columns.intersection(["age", "result"]):
+        number = pd.to_numeric(table[column].str.replace(",", "."), errors="coerce")
+        missing = (table[column] == "?") & (column == "age")
+        refuse(~np.isfinite(number) & ~missing, column, "is not a number; write one")
         table[column] = number.astype(float)
-    if TARGET in table and table[TARGET].nunique() == 1:
-        raise TableError(
-            f"{path}: column {TARGET!r}: every row, from row {table.index[0]} on, has the label "
-            f"{table[TARGET].iloc[0]}; both classes, 0 and 1, are needed."
+    if "austim" in table:
+        refuse(~table["austim"].isin(["yes", "no"]), "austim", "is neither yes nor no; write one")
+    if not found and TARGET in table and table[TARGET].nunique() == 1:
+        found.append(
+            f"column {TARGET!r}: every row, from row {table.index[0]} on, has the label "
+            f"{table[TARGET].iloc[0]}; both classes, 0 and 1, are needed"
         )
-    return table.reset_index(drop=True)
+    return found
+
+
+def _sentence(faults):
+    if len(faults) == 1:
+        return f"{faults[0]}."
+    return "it cannot be used as it is:" + "".join(f"\n- {fault}." for fault in faults)
 
 
 def usable(table):
-    """The table, if problem 5 can be computed on it; otherwise raises TableError, one sentence."""
+    """The table, if the problems can be computed on it; otherwise TableError, one sentence."""
     rows, fewest = len(table), table[TARGET].value_counts().min()
     if rows < _FEWEST_ROWS or fewest < _FEWEST_OF_A_CLASS:
         raise TableError(
-            f"the table has {rows} rows, {fewest} of them in the smaller class: problem 5 needs at "
-            f"least {_FEWEST_ROWS} rows and {_FEWEST_OF_A_CLASS} of each class; add rows."
+            f"the table has {rows} rows, {fewest} of them in the smaller class: this notebook "
+            f"needs at least {_FEWEST_ROWS} rows and {_FEWEST_OF_A_CLASS} of each class; add rows."
         )
-    for answer in set(table["austim"]) - {"yes", "no"}:
-        raise TableError(f"column 'austim': {answer!r} is neither yes nor no; write one.")
+    if len(table[ITEMS].drop_duplicates()) == 1:
+        raise TableError("the ten items are the same in every row: no model can learn from them.")
     return table
 
 
@@ -158,6 +206,7 @@ def features(table, train):
     (training rows only); and eight answers as 0 or 1.
     """
     columns = [table[item] for item in ITEMS]
-    columns += [(table[c] - train[c].mean()) / train[c].std(ddof=0) for c in ["age", "result"]]
+    numbers = [(table[c] - train[c].mean()) / train[c].std(ddof=0) for c in ["age", "result"]]
+    columns += [number.fillna(0) for number in numbers]  # the mean, where there is none
     columns += [table[column] == answer for column, answer in _ANSWERS]
     return np.column_stack(columns).astype(float)

@@ -13,7 +13,7 @@ def remarks(table):
 
     Each names what was found and what follows: copied rows, a label that is a function of the
     score, a column that gives the label away, items that never change, classes that a line
-    separates, few rows.
+    separates, few rows, ages that cannot be.
     """
     rows, table = len(table), once(table)
     X, y = table[ITEMS].to_numpy(), table[TARGET].to_numpy()
@@ -46,7 +46,19 @@ def remarks(table):
             f"Only {fewer} of {n} rows are in the smaller class: always answering the other one is "
             f"right in {100 * (1 - fewer / n):.0f} %, so read AUC and log loss, not accuracy."
         )
-    return found
+    return [*found, *_of_ages(table)]
+
+
+def _of_ages(table):
+    low, high = table["age"].min(), table["age"].max()
+    young = (table["age_desc"] == "18 and more") & (table["age"] < 18)
+    if young.any():
+        yield (
+            f"{young.sum()} of {len(table)} rows are “18 and more” and have an age below 18, down "
+            f"to {low:.1f}: the ages are not to be believed. Nothing is changed."
+        )
+    if high > 110:
+        yield f"The highest age is {high:.0f}: somebody mistyped it. Nothing is changed."
 
 
 def _of_the_score(score, y):
@@ -77,7 +89,8 @@ def _given_away(table, y):
             guess = table[TARGET].groupby(levels).transform("mean") > 0.5
             missed = np.sum(guess != y)
         else:
-            missed = _best_cut(values.to_numpy(), y)
+            known = values.notna()
+            missed = _best_cut(values[known].to_numpy(), y[known]) + np.sum(~known)
         if _tells(missed, y):
             yield (
                 f"Column {column!r} alone tells the label, in {_share(missed, y)}: was it written "
