@@ -1,41 +1,27 @@
 """The autism-screening (AQ-10) table: load and validate one, split it, make features of it."""
 
-import re
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
+from helpers.screening.columns import (
+    ANSWERS,
+    CATEGORICAL,
+    COLUMNS,
+    FEATURES,
+    ITEMS,
+    TARGET,
+    named,
+    translated,
+)
 from helpers.screening.files import TableError, read
 
-DATA = Path(__file__).resolve().parents[2] / "data"
-ITEMS = [f"A{i}_Score" for i in range(1, 11)]
-TARGET = "Class/ASD"
-_FEWEST_ROWS, _FEWEST_OF_A_CLASS = 50, 3  # with fewer, problem 5 has no folds to speak of
-_YES_OR_NO = ["jaundice", "austim", "used_app_before"]
-_ASKED = ["gender", "ethnicity", "jaundice", "austim", "contry_of_res", "used_app_before"]
-CATEGORICAL = [*_ASKED, "relation"]
-COLUMNS = ["ID", *ITEMS, "age", *_ASKED, "result", "age_desc", "relation", TARGET]
-_ANSWERS = [
-    ("gender", "m"),
-    ("jaundice", "yes"),
-    ("austim", "yes"),
-    ("used_app_before", "yes"),
-    ("relation", "Self"),
-    ("ethnicity", "White-European"),
-    ("ethnicity", "?"),
-    ("contry_of_res", "United States"),
-]
-FEATURES = [*ITEMS, "age", "result", *(f"{column} = {answer}" for column, answer in _ANSWERS)]
+__all__ = ["CATEGORICAL", "COLUMNS", "FEATURES", "ITEMS", "TARGET", "TableError"]
 
-# How the public copies of these tables write a column's name (as `_plain` gives it), and an answer.
-_NAMES = {"jundice": "jaundice", "autism": "austim", "family_pdd": "austim", "case_no": "ID"}
-_NAMES |= {"country_of_res": "contry_of_res", "class": TARGET, "class_asd_traits": TARGET}
-_NAMES |= {f"a{n}": item for n, item in enumerate(ITEMS, start=1)}
-_YES, _NO = ("1", "yes", "y", "true", "1.0"), ("0", "no", "n", "false", "0.0")
-_MISSING = ("", "?", "nan", "na", "n/a", "none")
+DATA = Path(__file__).resolve().parents[2] / "data"
+_FEWEST_ROWS, _FEWEST_OF_A_CLASS = 50, 3  # with fewer, problem 5 has no folds to speak of
 
 
 def load(path=None, labelled=True):
@@ -50,7 +36,7 @@ def load(path=None, labelled=True):
     path = Path(DATA / "asd_train.csv" if path is None else path)
     cells = read(path)
     columns = COLUMNS if labelled else COLUMNS[:-1]
-    names, faults = _named(list(cells.columns), columns)
+    names, faults = named(list(cells.columns), columns)
     if not names:
         start = ", ".join(cells.columns)[:60]
         raise TableError(f"{path}: its first line has none of the needed columns: {start}.")
@@ -59,7 +45,7 @@ def load(path=None, labelled=True):
     pairs = [(cells.columns[n], column) for n, column in names.items()]
     said = [f"column {was!r} is read as {now!r}" for was, now in pairs if was != now]
     for column in table:
-        table[column] = _translated(table[column], said)
+        table[column] = translated(table[column], said)
     if table.empty and not faults:
         faults.append("there is a header but no row; add rows")
     faults += _faults(table) if len(table) else []
@@ -75,47 +61,6 @@ def load(path=None, labelled=True):
     for line in said:
         print(f"{path.name}: {line}.")
     return table[columns].reset_index(drop=True)
-
-
-def _plain(name):
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
-def _named(header, columns):
-    """({place in the header: our column}, what is missing or there twice)."""
-    known = {_plain(column): column for column in COLUMNS} | _NAMES
-    names = {n: known[_plain(name)] for n, name in enumerate(header) if _plain(name) in known}
-    exact = {column for column in columns if column in header}
-    names = {n: c for n, c in names.items() if c in columns and (c not in exact or header[n] == c)}
-    found, faults = list(names.values()), []
-    others = {_plain(name): name for n, name in enumerate(header) if n not in names}
-    for column in columns:
-        if found.count(column) > 1:
-            faults.append(f"column {column!r} occurs more than once; the header needs it once")
-        elif column not in found and column not in ("ID", "age_desc"):
-            near = get_close_matches(_plain(column), others, n=1, cutoff=0.75)
-            hint = f" (is it {others[near[0]]!r}?)" if near else ""
-            faults.append(f"column {column!r} is missing{hint}; the header needs it once")
-    return names, faults
-
-
-def _translated(texts, said):
-    """A column in the words of the course's table; `said` gets a line where these are others."""
-    column, plain = texts.name, texts.str.lower()
-    if column in [*ITEMS, TARGET, *_YES_OR_NO]:
-        yes, no = ("yes", "no") if column in _YES_OR_NO else ("1", "0")
-        words = dict.fromkeys(_YES, yes) | dict.fromkeys(_NO, no)
-    else:
-        words = {"male": "m", "female": "f"} if column == "gender" else {}
-        words |= {answer.lower(): answer for c, answer in _ANSWERS if c == column}
-    if column in [*CATEGORICAL, "age"]:
-        words |= dict.fromkeys(_MISSING, "?")
-    new = pd.Series([words.get(p, text) for p, text in zip(plain, texts, strict=True)], texts.index)
-    pairs = pd.DataFrame({"was": texts, "is": new})[(texts != new) & ~texts.str.endswith(".0")]
-    pairs = pairs.drop_duplicates().head(4).itertuples(index=False)
-    if read_as := ", ".join(f"{was!r} is read as {now!r}" for was, now in pairs):
-        said.append(f"column {column!r}: {read_as}")
-    return new
 
 
 def _faults(table):
@@ -208,5 +153,5 @@ def features(table, train):
     columns = [table[item] for item in ITEMS]
     numbers = [(table[c] - train[c].mean()) / train[c].std(ddof=0) for c in ["age", "result"]]
     columns += [number.fillna(0) for number in numbers]  # the mean, where there is none
-    columns += [table[column] == answer for column, answer in _ANSWERS]
+    columns += [table[column] == answer for column, answer in ANSWERS]
     return np.column_stack(columns).astype(float)
