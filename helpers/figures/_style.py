@@ -14,6 +14,7 @@ logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 # ruff: noqa: E402
 from IPython.display import display
 from matplotlib.figure import Figure
+from PIL import Image
 
 from helpers.figures._data import MIME, described
 
@@ -49,12 +50,10 @@ def figure(draw):
 
     @wraps(draw)
     def show(*args, alt, **kwargs):
-        png = BytesIO()
         drawing = draw(*args, **kwargs)
-        drawing.savefig(png, format="png", dpi=144, metadata={"Software": None})
         width = int(drawing.get_size_inches()[0] * 72)
         data = {
-            "image/png": b64encode(png.getvalue()).decode(),
+            "image/png": b64encode(_png(drawing)).decode(),
             "text/plain": "a figure",
             MIME: described(drawing),
         }
@@ -65,6 +64,14 @@ def figure(draw):
             figures.append((data, about))
 
     return show
+
+
+def _png(drawing):
+    """The figure as PNG of at most 256 colours, a third of the size of one with all colours."""
+    drawing.savefig(whole := BytesIO(), format="png", dpi=144)
+    few = Image.open(whole).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(png := BytesIO(), "png", optimize=True)
+    return png.getvalue()
 
 
 _caught = ContextVar("caught", default=None)
