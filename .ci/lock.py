@@ -1,5 +1,6 @@
 """Write both locks and environment.yml from pyproject.toml: `make lock`."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ dependencies:
   - python=3.12  # one version, or Binder makes an environment for its own
   - pip
   - pip:
+      - "--extra-index-url {index}"  # PyTorch without CUDA, 4 GB less
 {pins}
       - -e .
 """
@@ -39,7 +41,8 @@ def resolve(root, upgrade):
 def environment(root):
     """The text of environment.yml that agrees with requirements.lock."""
     pins = (root / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    return ENVIRONMENT.format(pins="\n".join(f'      - "{pin}"' for pin in pins))
+    index = runpy.run_path(str(root / ".ci" / "environment.py"))["CPU_INDEX"]
+    return ENVIRONMENT.format(pins="\n".join(f'      - "{pin}"' for pin in pins), index=index)
 
 
 if __name__ == "__main__":

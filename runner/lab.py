@@ -84,6 +84,7 @@ def workspace(root: Path, own: dict[str, str], path: str) -> None:
     folder, layout = own["JUPYTERLAB_WORKSPACES_DIR"], root / ".jupyter" / "first-sight.json"
     if layout.is_file() and not os.listdir(folder):
         text = layout.read_text(encoding="utf-8").replace("NOTEBOOK", json.dumps(path)[1:-1])
+        text = text.replace("FOLDER", json.dumps(path.rpartition("/")[0])[1:-1])
         WorkspacesManager(folder).save("course", text)
 
 
@@ -113,6 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(f"What you change is in {options.copies}/ and stays there. Ctrl-C ends it.", flush=True)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}"]
+    command += [f"--ServerApp.preferred_dir={copies}"]  # where the file browser opens
     command += ["--LabApp.default_url=/lab/workspaces/course", *others]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # in a container there is nobody else

@@ -86,9 +86,11 @@ def test_a_missing_column_and_what_it_may_be_called(tmp_path, text):
 
 def test_all_complaints_come_at_once(tmp_path, text):
     text = edit(edit(edit(text, 9, "A2_Score", "3"), 12, "A2_Score", "x"), 5, "age", "old")
+    text = edit(text, 7, "austim", "maybe")
     lines = ["it cannot be used as it is:\n", "\n- column 'result' is missing (is it 'results'?)"]
     lines += ["\n- column 'A2_Score', row 9 (and 1 more: 12): '3' is not an item, which must be"]
     lines += ["\n- column 'age', row 5: 'old' is not a number; write one."]
+    lines += ["\n- column 'austim', row 7: 'maybe' is neither yes nor no; write one."]
     refused(tmp_path, text.replace("result", "results", 1), *lines)
 
 

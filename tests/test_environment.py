@@ -74,4 +74,6 @@ def test_conda_can_read_environment_yml():
     versions = rattler.VersionSpec(PROJECT["requires-python"])
     one = str(specs["python"].version).removesuffix(".*")  # Binder heeds no range
     assert versions.matches(rattler.Version(one))
-    assert pip["pip"] == [*LINES, "-e ."]
+    index, *pins = pip["pip"]
+    assert index.startswith("--extra-index-url https://download.pytorch.org/")
+    assert pins == [*LINES, "-e ."]

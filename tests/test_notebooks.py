@@ -3,6 +3,8 @@
 import ast
 import re
 import statistics
+import subprocess
+import sys
 from base64 import b64decode
 from pathlib import Path
 
@@ -16,6 +18,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # A word of helpers.claims.stands, in bold, without the expression that decides it.
 BARE = r"\*\*((?:half )?(?:true|right)|false|wrong|yes|no|half|open)\*\*(?!<!--=)"
 BROKEN = ROOT / "tests" / "broken"
+SAID_ALONE = "The course is not here: write its address into this cell, and run it."
 
 
 def faults(path):
@@ -250,6 +253,27 @@ def test_the_readme_shows_the_notebooks_own_figure():
     (cell,) = [cell for cell in nb.cells if cell.id == "contour"]
     png = b64decode(cell.outputs[0].data["image/png"])
     assert (ROOT / "docs" / "saddle.png").read_bytes() == png, "out of date: run make figure"
+
+
+@pytest.mark.parametrize("near", [".", "..", "course", None])
+def test_a_notebook_alone_finds_the_course_or_says_so(tmp_path, near):
+    """The same cell in all of them; on Colab, or in an editor that opened another folder."""
+    (code,) = {
+        cell.source
+        for path in NOTEBOOKS
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.id == "find-course"
+    }
+    here = tmp_path / "notebooks"
+    here.mkdir()
+    if near:
+        (here / near / "helpers").mkdir(parents=True, exist_ok=True)
+        (here / near / "helpers" / "claims.py").write_text("FOUND = 1\n", encoding="utf-8")
+    code += "\nfrom helpers.claims import FOUND\nprint(FOUND)"
+    alone = [sys.executable, "-S", "-c", code]  # without the packages that are installed
+    done = subprocess.run(alone, cwd=here, capture_output=True, text=True)
+    assert done.stdout == ("1\n" if near else "")
+    assert done.stderr == ("" if near else f"{SAID_ALONE}\n")
 
 
 def test_one_place_imports_tensorflow():

@@ -79,15 +79,6 @@ def test_a_table_that_is_too_small_is_refused_in_a_sentence(rows, positive):
         asd.usable(table)
 
 
-def test_an_unknown_austim_is_refused_in_a_sentence():
-    table = asd.load().head(60)
-    table.loc[3, "austim"] = "YES"
-    with pytest.raises(
-        asd.TableError, match="^column 'austim': 'YES' is neither yes nor no; write"
-    ):
-        asd.usable(table)
-
-
 @pytest.mark.slow
 def test_nothing_of_a_test_row_reaches_an_honest_score(monkeypatch):
     # Other test labels change the scores' truth, and no prediction.

@@ -16,6 +16,7 @@ from support import replayed
 from runner import notebook
 from runner.compare import accept
 from runner.compare import outputs as comparing
+from runner.compare import text as text_of
 
 
 def png(pixels, mode="RGB", **options):
@@ -393,3 +394,14 @@ def test_what_is_being_written_is_not_compared(tmp_path):
         printed = replayed(tmp_path, "a.ipynb")
     assert "Another run is at work in build/; wait for it to end." in printed
     assert " passed" in replayed(tmp_path, "a.ipynb")
+
+
+def test_git_shows_text_and_no_picture(tmp_path):
+    nb = base()
+    nb.cells.insert(0, v4.new_markdown_cell("Some prose.", id="m"))
+    nbformat.write(nb, tmp_path / "a.ipynb")
+    shown = text_of.shown(tmp_path / "a.ipynb")
+    assert "--- markdown m\nSome prose.\n" in shown
+    assert "loss 0.1234 after 12000 steps\n" in shown
+    assert ">>> image/png\na picture, " in shown
+    assert max(map(len, shown.splitlines())) < 200

@@ -16,6 +16,7 @@ PAPER = tags.has("paper")  # noqa: F821
 project = "Behavioral Data Science homework"
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions += [] if PAPER else ["sphinx_copybutton", "notfound.extension"]
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
 nb_render_markdown_format = "myst"
@@ -57,6 +58,16 @@ if not PAPER:
         "toc_title": "On this page",
         "navbar_persistent": [],
     }
+    html_search_scorer = str(HERE / "scorer.js")
+    copybutton_selector = "div.highlight pre"
+    notfound_urls_prefix = f"/{pages.published().partition('.io/')[2]}"
+    if pages.repository():  # what needs whole addresses
+        extensions += ["sphinx_sitemap", "sphinxext.opengraph"]
+        html_baseurl = ogp_site_url = pages.published()
+        ogp_image = "_images/saddle.png"
+        ogp_enable_meta_description = True
+        ogp_social_cards = {"enable": False}
+        sitemap_url_scheme = "{link}"
     if address := pages.repository():
         html_theme_options |= {
             "repository_url": address,
@@ -65,6 +76,7 @@ if not PAPER:
             "use_issues_button": True,
             "launch_buttons": {
                 "binderhub_url": "https://mybinder.org",
+                "colab_url": "https://colab.research.google.com",
                 "notebook_interface": "jupyterlab",
             },
         }

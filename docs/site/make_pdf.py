@@ -1,5 +1,6 @@
 """The five problems as one document, from the executed notebooks: `make pdf`."""
 
+import logging
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import make_site  # noqa: E402
 import pages  # noqa: E402
 
 FRONT = """() => {
+  const images = document.querySelectorAll("a.image-reference");
+  for (const link of images) link.replaceWith(...link.childNodes);
   const title = document.querySelector("h1");
   const text = (heading) => [...heading.childNodes]
     .filter((node) => node.className !== "headerlink").map((node) => node.textContent).join("");
@@ -34,6 +37,13 @@ FRONT = """() => {
   });
   title.replaceWith(front);
 }"""
+HEADINGS = """() => [...document.querySelectorAll("h2, h3, h4, h5, h6")].map((heading) =>
+  [...heading.childNodes].filter((node) => node.className !== "headerlink")
+    .map((node) => node.textContent).join("").replace(/\\s+/g, " ").trim())"""
+ABOUT = {
+    "/Author": "the authors of the repository; the homework belongs to its own",
+    "/Subject": "Five problems of a university homework, executed and verified",
+}
 NUMBERS = """(numbers) => {
   for (const link of document.querySelectorAll(".contents a")) {
     link.querySelector(".page").textContent = numbers[link.hash.slice(1)];
@@ -66,7 +76,9 @@ def laid_out(page, address: str) -> None:
 
 def printed(folder: Path, target: Path) -> int:
     """Print the document in `folder` to a PDF, whole or not at all; the number of its pages."""
-    from pypdf import PdfReader
+    from pypdf import PdfReader, PdfWriter
+
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it wonders about what Chromium counts
 
     with chromium.browser() as browser, chromium.served(folder) as address:
         page, part = browser.new_page(), target.with_suffix(".part")
@@ -80,8 +92,26 @@ def printed(folder: Path, target: Path) -> int:
                 for name, place in places
             }
             page.evaluate(NUMBERS, numbers)
+        titles = {"".join(title.split()): title for title in page.evaluate(HEADINGS)}
+    writer = PdfWriter(clone_from=reader)
+    writer.add_metadata(reader.metadata | ABOUT)
+    respell(writer.root_object["/Outlines"], titles)
+    writer.write(part)
     part.replace(target)
     return len(reader.pages)
+
+
+def respell(entry, titles: dict[str, str]) -> None:
+    """Give the outline its headings as they are: Chromium drops the space where a line breaks."""
+    from pypdf.generic import NameObject, TextStringObject
+
+    child = entry.get("/First")
+    while child is not None:
+        child = child.get_object()
+        title = titles.get("".join(child["/Title"].split()), child["/Title"])
+        child[NameObject("/Title")] = TextStringObject(title)
+        respell(child, titles)
+        child = child.get("/Next")
 
 
 def main(build: Path) -> int:

@@ -1,5 +1,6 @@
 """Static pages from the executed notebooks, executing nothing: `make site`."""
 
+import re
 import shutil
 import sys
 from importlib.util import find_spec
@@ -28,6 +29,27 @@ def sphinx(source: Path, target: Path, builder: str, *options: str) -> int:
     return status
 
 
+SHAPE = r"\d+,\d+,\[[^\]]*\],\"[0-9a-f]+\",(?:\"[^\"]*\"|\[[^\]]*\])"
+ICONS = {  # where an icon is defined, and under which name
+    "scripts/fontawesome.js": re.compile(rf'(?:"([a-z0-9-]+)"|\b([a-z0-9]+)):\[{SHAPE}\],?'),
+    "styles/pydata-sphinx-theme.css": re.compile(r'\.fa-([a-z0-9-]+)\{--fa:"[^"]*"\}'),
+}
+
+
+def lighter(site: Path) -> None:
+    """Keep of the theme's 2,000 icons what the pages use; let pictures load when they are near."""
+    texts = {path: path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+    used = {name for text in texts.values() for name in re.findall(r"\bfa-([a-z0-9-]+)", text)}
+    for path, text in texts.items():
+        text = re.sub(r"<img (?![^>]*\bloading=)", '<img loading="lazy" ', text)
+        path.write_text(text, encoding="utf-8")
+    keep = used | {"xmark"}  # a script of the theme shows that one
+    for file, icon in ICONS.items():
+        text = (site / "_static" / file).read_text(encoding="utf-8")
+        text = icon.sub(lambda found: found[0] if {*found.groups()} & keep else "", text)
+        (site / "_static" / file).write_text(text, encoding="utf-8")
+
+
 def main(build: Path) -> int:
     """Make build/site, whole or not at all; the exit status."""
     source, made, target = build / ".site", build / ".site-html", build / "site"
@@ -42,6 +64,7 @@ def main(build: Path) -> int:
         # What the download button gives.
         shutil.copytree(source / "downloads", made / "_sources" / "notebooks", dirs_exist_ok=True)
         shutil.rmtree(made / "_static" / "locales", ignore_errors=True)
+        lighter(made)
         for spare in [*made.rglob("*.map"), *made.glob("_static/*.html")]:
             spare.unlink()
         shutil.rmtree(target, ignore_errors=True)

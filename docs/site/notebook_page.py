@@ -3,14 +3,11 @@
 import html
 import json
 import re
-from base64 import b64decode, b64encode
-from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 # What is no plain prose, and keeps what looks like a comment or a name: code, formulas, links.
@@ -28,7 +25,9 @@ REFERENCE = {
     "math": ["helpers.gradient", "helpers.mle"]
     + [f"helpers.moe.{name}" for name in ("likelihood", "gate", "given_experts")]
     + [f"helpers.moe.{name}" for name in ("logistic_experts", "stacking", "sparse", "display")],
-    "screening": [f"helpers.screening.{name}" for name in ("asd", "remarks", "scores")],
+    "screening": [
+        f"helpers.screening.{name}" for name in ("asd", "files", "columns", "remarks", "scores")
+    ],
     "experiments": [f"experiments.{name}" for name in ("classifiers", "net")]
     + [f"experiments.{name}" for name in ("simulate", "repeated_splits", "evidence")],
     "figures": [f"helpers.figures.{name}" for name in ("plots", "drawings", "sliders")]
@@ -38,6 +37,26 @@ PAGE_OF = {
     f"`{module.replace('.', '/')}.py`": page
     for page, modules in REFERENCE.items()
     for module in modules
+}
+# What a reader may search for, by the beginning of the heading that it is found under.
+WORDS = {
+    "3. Out of fold": ["overfitting", "cross-validation", "stacking"],
+    "5. Where the win came from": ["leakage", "data leak", "test set"],
+    "4. An honest comparison": ["confidence interval", "model comparison"],
+    "6. A gate": ["mixture of experts", "EM algorithm", "softmax"],
+    "Appendix A · From": ["threshold", "calibration", "fairness"],
+    "Appendix A · Logistic": ["logistic regression", "cross-entropy", "regularisation", "MAP"],
+    "4.1": ["cross-entropy", "MLE", "negative log-likelihood"],
+    "4.2": ["Kullback-Leibler", "relative entropy"],
+    "4.3": ["Fisher information", "standard error"],
+    "When does it converge": ["learning rate", "eigenvalue", "Hessian"],
+    "Letting the descent": ["line search", "backtracking"],
+    "3. The Jacobian": ["determinant", "chain rule"],
+    "Forward or reverse": ["backpropagation", "autodiff"],
+    "Item 5": ["backpropagation", "autograd", "automatic differentiation"],
+    "Item 2": ["optimizer", "optimiser", "momentum"],
+    "Item 4": ["SGD", "stochastic gradient descent", "mini-batch"],
+    "4. Handing": ["deployment", "ONNX", "export"],
 }
 PROBLEMS = {path.name[1]: path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
 
@@ -67,6 +86,14 @@ def linked(text: str, place: str) -> str:
     return "".join(parts)
 
 
+def found_as(text: str) -> str:
+    """The text with the other words under which a reader may search for its section."""
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    found = (words for start, words in WORDS.items() if any(h.startswith(start) for h in headings))
+    words = [word for each in found for word in each]
+    return "".join(f"```{{index}} ! {word}\n```\n\n" for word in words) + text
+
+
 def explored(cell: NotebookNode) -> str:
     """The name of the function that an interactive cell draws with, or ""."""
     found = re.search(r"^explore\(\s*(\w+)", cell.source, re.MULTILINE)
@@ -77,6 +104,7 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
     """A notebook as the site shows it: headings of one tree, captions, checks, what is folded."""
     act, solution, before, kept = False, False, None, []
     nb.cells = [cell for cell in nb.cells if not cell.source.startswith("# Exercise")]
+    nb.cells = [cell for cell in nb.cells if not tagged(cell, "remove-cell")]
     if not paper:
         nb.cells = gathered(nb.cells)
     for number, cell in enumerate(nb.cells):
@@ -96,7 +124,7 @@ def shown(nb: NotebookNode, told: dict[str, dict], paper: bool, name: str = "") 
                 before.metadata["mystnb"]["figure"] = {"caption": found[1]}
                 text = text[found.end() :]
             before = None
-            cell.source = text if paper else linked(text, name)
+            cell.source = text if paper else found_as(linked(text, name))
             if not text.strip():
                 continue
         else:
@@ -149,20 +177,12 @@ def run(cell: NotebookNode, solution: bool, paper: bool) -> None:
         about = drawn.metadata["image/png"]
         image = {"alt": about["alt"], "width": f"{about['width']}px"}
         cell.metadata["mystnb"]["image"] = image
-        drawn.data["image/png"] = smaller(drawn.data["image/png"])
     fold(cell, solution, paper)
     cell.outputs = [checks(output) for output in cell.outputs]
 
 
 def picture(cell: NotebookNode) -> NotebookNode | None:
     return next((o for o in cell.outputs if "image/png" in o.get("data", {})), None)
-
-
-def smaller(png: str) -> str:
-    """A picture of 256 colours: half of the bytes, and no difference to the eye."""
-    picture, file = Image.open(BytesIO(b64decode(png))).convert("RGB"), BytesIO()
-    picture.quantize(256, dither=Image.Dither.NONE).save(file, "PNG")
-    return b64encode(file.getvalue()).decode()
 
 
 def fold(cell: NotebookNode, solution: bool, paper: bool) -> None:

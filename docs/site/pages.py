@@ -155,6 +155,12 @@ def repository() -> str:
     return f"https://github.com/{found[1]}" if found else ""
 
 
+def published() -> str:
+    """Where GitHub Pages shows the site; "" without a repository."""
+    owner, _, name = repository().partition("github.com/")[2].partition("/")
+    return f"https://{owner}.github.io/{name}/" if name else ""
+
+
 def launches(address: str) -> str:
     """A sentence with what opens the repository at `address` in a browser; "" without one."""
     name = address.partition("github.com/")[2]
@@ -162,9 +168,11 @@ def launches(address: str) -> str:
         return ""
     first = "notebooks/03-gradient-descent.ipynb"  # where README tells a reader to begin
     binder = f"https://mybinder.org/v2/gh/{name}/HEAD?urlpath=lab/tree/{first}"
+    colab = f"https://colab.research.google.com/github/{name}/blob/main/{first}"
     return (
-        f"Or run it without installing anything: [on Binder]({binder}), or "
-        f"[in a Codespace](https://codespaces.new/{name}); the first start takes minutes.\n"
+        f"Or run it without installing anything: [on Binder]({binder}), "
+        f"[in a Codespace](https://codespaces.new/{name}), or [in Colab]({colab}) (its first code "
+        f"cells ask for the course's address, {address}); the first start takes minutes.\n"
     )
 
 

@@ -4,6 +4,7 @@ import json
 import os
 from base64 import b64decode
 from html import escape
+from itertools import count
 from pathlib import Path
 from threading import Lock
 
@@ -23,7 +24,8 @@ def explore(draw, frames=(), **controls):
     its arguments. Where the environment says in which folder, the figure is left there at several
     places of each control that `frames` names, the others at the values they begin with.
     """
-    picture, one_at_a_time = HTML(), Lock()
+    picture, one_at_a_time, moves = HTML(), Lock(), count()
+    latest = [next(moves)]
 
     def show():
         data, about = drawn(draw, {name: control.value for name, control in controls.items()})
@@ -31,15 +33,17 @@ def explore(draw, frames=(), **controls):
         picture.value = f'<img {source} width="{about["width"]}" alt="{escape(about["alt"])}">'
 
     def move(change):
+        latest[0] = mine = next(moves)
         with one_at_a_time:  # the last one draws what all of them say
             try:
-                show()
+                if mine == latest[0]:  # while a slider is dragged, moves come faster than drawings
+                    show()
             except Exception as error:  # of a callback, Jupyter shows none
                 picture.value = f"<pre>{escape(f'{type(error).__name__}: {error}')}</pre>"
 
     for name, control in controls.items():
         control.description = control.description or name
-        control.continuous_update = False
+        control.continuous_update = True
         control.style.description_width, control.layout = "7em", Layout(width="30em")
         control.observe(move, "value")
     show()

@@ -127,6 +127,7 @@ def broken_links(folder: Path) -> list[str]:
         for name in page.names:
             if re.match(r"(?!file)[a-z]+:", name):
                 continue
+            name = f"{folder.as_uri()}{name}" if name.startswith("/") else name  # of 404.html
             to = urlsplit(urljoin(path.as_uri(), name))
             target = Path(unquote(to.path))
             if target.is_dir():

@@ -38,6 +38,23 @@ async function reachable() {
   for (const formula of document.querySelectorAll("mjx-container[display]")) {
     formula.tabIndex = formula.scrollWidth > formula.clientWidth ? 0 : -1;
   }
+  for (const formula of document.querySelectorAll("mjx-container:not([display])")) {
+    const room = formula.closest("p, li, td, dd, figcaption")?.clientWidth ?? Infinity;
+    formula.classList.toggle("wide", formula.scrollWidth > room);
+  }
+  for (const button of document.querySelectorAll(".copybtn")) button.ariaLabel = "Copy the code";
 }
 window.addEventListener("load", reachable);
 window.addEventListener("resize", reachable);
+
+// What a link leads to may be behind folds.
+function opened() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const folds = [target?.querySelector(":scope > details"), target?.closest("details")];
+  for (let fold of folds) {
+    for (; fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  }
+  if (folds.some(Boolean)) target.scrollIntoView();
+}
+window.addEventListener("load", opened);
+window.addEventListener("hashchange", opened);
