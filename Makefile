@@ -92,11 +92,9 @@ data: $(READY) ## Fetch a public table of adults (UCI) into data/, with its cita
 evidence: $(READY) ## Compute again what problem 5 quotes: learning curve, forty splits (half an hour)
 	@$(PY) -m runner.execute.environment $(PY) -m experiments.evidence
 
-bench: $(READY) ## Time the runner, the net and the sparse layer against others (half an hour)
+bench: $(READY) ## Time the net and the sparse layer against others, by turns
 	@$(PIP) --target build/bench-peer --upgrade transformers==5.23.0
-	@$(PIP) --target build/bench-nbmake --upgrade --no-deps nbmake==1.5.5
 	@$(PY) -m experiments.bench
-	@$(PY) -m experiments.bench_runner
 
 clean: ## Delete .venv and build
 	@rm -rf .venv build
