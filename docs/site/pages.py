@@ -120,7 +120,7 @@ def webp(source: Path, told: dict, target: Path) -> None:
 def readme() -> tuple[str, str, str, str]:
     """README in parts: its opening, the table of problems, their story, and how to run it."""
     text = visible((ROOT / "README.md").read_text(encoding="utf-8"))
-    text = re.sub(r"^\[!\[.*\n\n", "", text, flags=re.MULTILINE)  # GitHub's badge
+    text = re.sub(r"^(\[!\[.*\n)+\n", "", text, flags=re.MULTILINE)  # the badges
     opening, clone, rest = text.partition("\nClone this repository")
     before, table, story, after = re.match(
         r"(.*?)## The five problems\n\n(.*?)\n\n(.*?)\n\n(.*)", rest, re.DOTALL

@@ -90,3 +90,22 @@ def test_the_contents_say_on_which_page_each_part_begins(page, printed):
         assert text in plain(printed[numbers[-1] - 1].extract_text()), (text, numbers[-1])
     assert numbers == sorted(numbers)
     assert numbers[-1] < len(printed)
+
+
+def test_its_links_lead_somewhere_and_its_outline_has_its_spaces(page):
+    """No link leads to the server that it was printed from."""
+    document = PdfReader(ROOT / "build" / "homework.pdf")
+    links = [each.get_object() for part in document.pages for each in part.get("/Annots") or []]
+    web = [link["/A"]["/URI"] for link in links if "/URI" in link.get("/A", {})]
+    assert len(web) >= 10
+    assert not [address for address in web if not address.startswith("https://")]
+    assert sum("/Dest" in link for link in links) >= 50
+    assert document.metadata.author
+    assert document.metadata.subject
+    headings = [plain(text) for text in page.evaluate(make_pdf.HEADINGS)]
+
+    def titles(entries):
+        for each in entries:
+            yield from titles(each) if isinstance(each, list) else [plain(each.title)]
+
+    assert {*titles(document.outline)} - {*headings} == set()

@@ -220,3 +220,43 @@ def test_a_broken_slider_is_found(browser, copied):
     page.close()
     script.write_text(whole, encoding="utf-8")
     assert found == ["the slider moves, and the picture stays"]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [("overfitting", 5), ("data leak", 5), ("cross-entropy", 4), ("learning rate", 3)],
+)
+def test_a_search_finds_a_section_of_a_problem_first(browser, site, words, problem):
+    page = browser.new_page()
+    page.goto(f"{site}search.html?q={words.replace(' ', '+')}")
+    first = page.locator("#search-results ul.search li > a").first
+    first.wait_for()
+    page.wait_for_function(
+        "document.querySelector('#search-results p').innerText.includes('found')"
+    )
+    assert f"notebooks/0{problem}-" in first.get_attribute("href")
+    assert "#" in first.get_attribute("href")
+    page.close()
+
+
+def test_a_link_to_a_solution_opens_it_and_every_button_has_a_name(browser, site):
+    page = browser.new_page()
+    page.goto(f"{site}notebooks/03-gradient-descent.html#solution-to-exercise-2")
+    assert page.locator("#solution-to-exercise-2 details.solution").get_attribute("open") == ""
+    names = page.locator("button:visible").evaluate_all(
+        "(all) => all.map((button) => button.ariaLabel || button.innerText.trim() || button.title)"
+    )
+    assert len(names) > 10
+    assert all(names)
+    page.close()
+
+
+def test_a_page_without_formulas_loads_one_megabyte_and_no_picture_before_it_is_near(browser, site):
+    """GitHub Pages packs them, to a third; MathJax is the largest file of the others."""
+    page, sizes = browser.new_page(viewport={"width": 1280, "height": 900}), []
+    page.on("response", lambda answer: sizes.append(len(answer.body())))
+    page.goto(f"{site}index.html", wait_until="networkidle")
+    assert sum(sizes) < 1.5e6
+    page.close()
+    text = (SITE / "notebooks" / "05-mixture-of-experts.html").read_text(encoding="utf-8")
+    assert text.count("<img ") == text.count('<img loading="lazy"') >= 10
