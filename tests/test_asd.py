@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -90,7 +91,7 @@ def test_all_complaints_come_at_once(tmp_path, text):
     lines = ["it cannot be used as it is:\n", "\n- column 'result' is missing (is it 'results'?)"]
     lines += ["\n- column 'A2_Score', row 9 (and 1 more: 12): '3' is not an item, which must be"]
     lines += ["\n- column 'age', row 5: 'old' is not a number; write one."]
-    lines += ["\n- column 'austim', row 7: 'maybe' is neither yes nor no; write one."]
+    lines += ["\n- column 'austim', row 7: 'maybe' is none of yes, no; write one."]
     refused(tmp_path, text.replace("result", "results", 1), *lines)
 
 
@@ -137,19 +138,60 @@ def test_one_class_only(tmp_path, text):
 
 
 def test_what_is_no_table(tmp_path, text):
-    refused(tmp_path, b"\x89PNG\r\n\x1a\n\x00\xff\xfe", "not a CSV table in UTF-8 that can be read")
-    refused(tmp_path, '{"a": 1}', "not a table: its first line has only one column")
-    refused(
-        tmp_path, "<html>, <body>\n", "first line has none of the needed columns: <html>, <body>."
-    )
+    refused(tmp_path, b"\x89PNG\r\n\x1a\n\xff\xfe", "not a CSV table in UTF-8; save it as CSV")
+    for other in ('{"a": 1}', '[{"a": 1}]', "<html><body>Sign in, please</body>"):
+        refused(tmp_path, other, "this is a web page or JSON; save the table as CSV in UTF-8.")
+    refused(tmp_path, "404: Not Found\n", "not a table: its first line has only one column")
+    refused(tmp_path, "Sign in, please\n", "none of the needed columns: Sign in, please.")
     lines = text.splitlines()
     refused(tmp_path, "\n".join([*lines[:4], lines[4] + ",9", *lines[5:]]), "not a CSV", "line 5")
-    refused(tmp_path, b"PK\x03\x04 and no more", "not an Excel workbook that can be read (the file")
-    refused(tmp_path, b"\xd0\xcf\x11\xe0", "this is an old Excel file; save it as .xlsx")
-    refused(
-        tmp_path, "@relation a\n@attribute b\n", "not an ARFF file that can be read (no line @data"
-    )
+    refused(tmp_path, b"PK\x03\x04 and no more", "not an Excel workbook that can be read (")
+    refused(tmp_path, b"\xd0\xcf\x11\xe0", "this is an old Excel file; save the table as CSV")
+    refused(tmp_path, "@relation a\n@attribute b\n", "not an ARFF file that can be read (no line")
     refused(tmp_path, gzip.compress(text.encode())[:99], "it cannot be read (", name="mine.csv.gz")
+    both = packed(text, "train.csv", "test.csv")
+    refused(tmp_path, both, "the archive holds train.csv, test.csv: unpack it, and name one")
+
+
+def packed(text, *names):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as into:
+        for name in names:
+            into.writestr(name, text)
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("gender", "1", "'1' is none of m, f, ?; write one"),
+        ("jaundice", "ja", "'ja' is none of yes, no, ?; write one"),
+        ("used_app_before", "2", "'2' is none of yes, no, ?; write one"),
+        ("ethnicity", "7", "'7' is a number; write the word that it stands for"),
+    ],
+)
+def test_an_answer_in_a_code_of_its_own_is_not_guessed(tmp_path, text, column, value, said):
+    refused(tmp_path, edit(text, 9, column, value), f"column {column!r}, row 9: {said}.")
+
+
+def test_two_columns_for_one_answer_are_both_named(tmp_path, text):
+    twice = text.replace("age_desc", "jundice", 1)
+    refused(tmp_path, twice, "occurs more than once ('jaundice', 'jundice'); leave one of them")
+
+
+def test_a_copy_in_other_letters_is_a_copy():
+    table = asd.load(GOOD)
+    loud = table.assign(contry_of_res=table["contry_of_res"].str.upper())
+    assert len(asd.once(pd.concat([table, loud]))) == len(asd.once(table))
+
+
+def test_of_several_sheets_the_first_is_read_and_that_is_said(tmp_path, text, capsys):
+    table = pd.read_csv(io.StringIO(text))
+    with pd.ExcelWriter(tmp_path / "mine.xlsx") as book:
+        table.to_excel(book, sheet_name="train", index=False)
+        table.head(9).to_excel(book, sheet_name="test", index=False)
+    assert len(asd.load(tmp_path / "mine.xlsx")) == 200
+    assert "Of 2 sheets only the first, 'train', is read." in capsys.readouterr().out
 
 
 def test_no_such_file(tmp_path):
@@ -197,6 +239,9 @@ FORMS = {
     "wide.csv": lambda text: text.encode("utf-16"),
     "bom.csv": lambda text: text.encode("utf-8-sig"),
     "packed.csv.gz": lambda text: gzip.compress(text.encode()),
+    "uci.utf16.arff": lambda text: as_arff(as_uci(text)).encode("utf-16"),
+    "blank.csv": lambda text: f"sep=,\n\n,,,\n{text}".encode(),
+    "packed.zip": lambda text: packed(text, "train.csv", "readme.txt"),
     "book.xlsx": lambda text: as_excel(text),
 }
 

@@ -23,7 +23,7 @@ def test_of_the_courses_tables_only_that_ages_are_odd_as_in_the_real_one(table):
     )
     assert remarks(table) == []
     (sentence,) = remarks(table.assign(age=table["age"].where(table["ID"] != "7", 383)))
-    assert sentence.startswith("The highest age is 383: ")
+    assert sentence.startswith("The ages go from 18 to 383: ")
     table.loc[[1, 5], "age"] = np.nan
     assert remarks(table) == []
 

@@ -21,6 +21,8 @@ from helpers.screening.files import TableError, read
 __all__ = ["CATEGORICAL", "COLUMNS", "FEATURES", "ITEMS", "TARGET", "TableError"]
 
 DATA = Path(__file__).resolve().parents[2] / "data"
+_WORDS = {"gender": ["m", "f", "?"], "austim": ["yes", "no"]}
+_WORDS |= dict.fromkeys(["jaundice", "used_app_before"], ["yes", "no", "?"])
 _FEWEST_ROWS, _FEWEST_OF_A_CLASS = 50, 3  # with fewer, problem 5 has no folds to speak of
 
 
@@ -88,8 +90,12 @@ def _faults(table):
         missing = (table[column] == "?") & (column == "age")
         refuse(~np.isfinite(number) & ~missing, column, "is not a number; write one")
         table[column] = number.astype(float)
-    if "austim" in table:
-        refuse(~table["austim"].isin(["yes", "no"]), "austim", "is neither yes nor no; write one")
+    for column, words in _WORDS.items():
+        if column in table:
+            refuse(~table[column].isin(words), column, f"is none of {', '.join(words)}; write one")
+    for column in table.columns.intersection(["ethnicity", "contry_of_res", "relation"]):
+        coded = pd.to_numeric(table[column], errors="coerce").notna()
+        refuse(coded, column, "is a number; write the word that it stands for")
     if not found and TARGET in table and table[TARGET].nunique() == 1:
         found.append(
             f"column {TARGET!r}: every row, from row {table.index[0]} on, has the label "
@@ -119,11 +125,9 @@ def usable(table):
 
 def people(table):
     """Whose row each one is, (n,): rows that agree in every column but the ID have one number."""
-    return (
-        table.groupby([*table.columns.difference(["ID"])], sort=False, dropna=False)
-        .ngroup()
-        .to_numpy()
-    )
+    others = table[table.columns.difference(["ID"])]
+    plain = others.apply(lambda c: c.str.lower() if pd.api.types.is_string_dtype(c) else c)
+    return plain.groupby([*plain.columns], sort=False, dropna=False).ngroup().to_numpy()
 
 
 def once(table):

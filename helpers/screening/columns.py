@@ -39,13 +39,13 @@ def named(header, columns):
     """({place in the header: our column}, what is missing or there twice)."""
     known = {_plain(column): column for column in COLUMNS} | _NAMES
     names = {n: known[_plain(name)] for n, name in enumerate(header) if _plain(name) in known}
-    exact = {column for column in columns if column in header}
-    names = {n: c for n, c in names.items() if c in columns and (c not in exact or header[n] == c)}
+    names = {n: column for n, column in names.items() if column in columns}
     found, faults = list(names.values()), []
     others = {_plain(name): name for n, name in enumerate(header) if n not in names}
     for column in columns:
         if found.count(column) > 1:
-            faults.append(f"column {column!r} occurs more than once; the header needs it once")
+            theirs = ", ".join(repr(header[n]) for n, c in names.items() if c == column)
+            faults.append(f"column {column!r} occurs more than once ({theirs}); leave one of them")
         elif column not in found and column not in ("ID", "age_desc"):
             near = get_close_matches(_plain(column), others, n=1, cutoff=0.75)
             hint = f" (is it {others[near[0]]!r}?)" if near else ""
@@ -60,13 +60,14 @@ def translated(texts, said):
         yes, no = ("yes", "no") if column in _YES_OR_NO else ("1", "0")
         words = dict.fromkeys(_YES, yes) | dict.fromkeys(_NO, no)
     else:
-        words = {"male": "m", "female": "f"} if column == "gender" else {}
+        words = {"male": "m", "female": "f", "m": "m", "f": "f"} if column == "gender" else {}
         words |= {answer.lower(): answer for c, answer in ANSWERS if c == column}
     if column in [*CATEGORICAL, "age"]:
         words |= dict.fromkeys(_MISSING, "?")
     new = pd.Series([words.get(p, text) for p, text in zip(plain, texts, strict=True)], texts.index)
-    pairs = pd.DataFrame({"was": texts, "is": new})[(texts != new) & ~texts.str.endswith(".0")]
-    pairs = pairs.drop_duplicates().head(4).itertuples(index=False)
-    if read_as := ", ".join(f"{was!r} is read as {now!r}" for was, now in pairs):
-        said.append(f"column {column!r}: {read_as}")
+    number = texts.str.endswith(".0") & new.isin(["0", "1"])  # says the same
+    pairs = pd.DataFrame({"was": texts, "is": new})[(texts != new) & ~number].drop_duplicates()
+    read_as = [f"{was!r} is read as {now!r}" for was, now in pairs.itertuples(index=False)]
+    if read_as:
+        said.append(f"column {column!r}: {', '.join(read_as[:4])}{', …' * (len(read_as) > 4)}")
     return new

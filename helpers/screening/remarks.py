@@ -57,8 +57,8 @@ def _of_ages(table):
             f"{young.sum()} of {len(table)} rows are “18 and more” and have an age below 18, down "
             f"to {low:.1f}: the ages are not to be believed. Nothing is changed."
         )
-    if high > 110:
-        yield f"The highest age is {high:.0f}: somebody mistyped it. Nothing is changed."
+    if low < 1 or high > 110:
+        yield f"The ages go from {low:.4g} to {high:.4g}: some are wrong. Nothing is changed."
 
 
 def _of_the_score(score, y):
@@ -90,7 +90,8 @@ def _given_away(table, y):
             missed = np.sum(guess != y)
         else:
             known = values.notna()
-            missed = _best_cut(values[known].to_numpy(), y[known]) + np.sum(~known)
+            missed = _best_cut(values[known].to_numpy(), y[known]) if known.any() else len(y)
+            missed += np.sum(~known)
         if _tells(missed, y):
             yield (
                 f"Column {column!r} alone tells the label, in {_share(missed, y)}: was it written "
