@@ -142,6 +142,7 @@ def test_its_anatomy(path):
     code = [cell for cell in nb.cells if cell.cell_type == "code"]
     prose = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
     assert nb.cells[0].source.startswith("# Problem ")
+    assert nb.metadata["accepted"]
     assert [cell.metadata.get("tags") for cell in code].count(["parameters"]) == 1
     assert code[0].metadata.get("tags") == ["parameters"]
     assert "## As submitted, as verified" in prose

@@ -32,6 +32,13 @@ def with_part(kind, data):
     return base64.b64encode(whole[:33] + part + whole[33:]).decode()
 
 
+def late(kind, data):
+    """The picture with one more part, before its end."""
+    whole = base64.b64decode(png(picture(size=600)))
+    part = len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+    return base64.b64encode(whole[:-12] + part + whole[-12:]).decode()
+
+
 def transparent(alpha):
     """The picture, as transparent as that everywhere."""
     pixels = np.dstack([picture(size=600), np.full((600, 600), alpha)])
@@ -140,6 +147,10 @@ def unseen(nb):
     nb.cells.append(more)
 
 
+def unseen_stream(nb):
+    nb.cells[0].outputs = [display(stdout=nb.cells[0].outputs[0].text)]
+
+
 def one_pixel(shade):
     pixels = picture(size=600)
     pixels[0, 0] = shade
@@ -219,6 +230,13 @@ PLANTED = {  # name: (change of the committed notebook, whether it must be caugh
     "hidden behind a carriage return": (text(0, "loss", "cost\rloss"), True),
     "output ignored": (ignoring(0), True),
     "a cell that is not executed": (unseen, True),
+    "picture, stretched": (
+        whole(3, PNG, with_part(b"pHYs", bytes([0, 0, 0, 9, 0, 0, 0, 1, 0]))),
+        True,
+    ),
+    "picture, seen otherwise": (whole(3, PNG, late(b"tRNS", bytes([0, 0, 0, 0, 0, 200]))), True),
+    "a stream that nobody shows": (unseen_stream, True),
+    "metadata of an output": (lambda nb: nb.cells[3].outputs[0].metadata.update(height=1), True),
     "picture, one small spot": (whole(3, PNG, spot()), True),
     "a warning that was not committed": (outputs(8, lambda _: []), True),
 }

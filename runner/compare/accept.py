@@ -19,7 +19,7 @@ def accept(executed: Path, committed: Path, show: bool = False) -> None:
     Where all agree within the tolerance, and the file is in its clean form, not a byte changes. The
     artefact takes over the committed prose.
     Which cells' outputs are replaced by others is printed, and each sentence that changes, with
-    `show` also how outputs differ, and texts and tags are accepted as they are. Raises UsageError,
+    `show` also how outputs differ, and what else is in it is accepted as it is. Raises UsageError,
     one sentence, where the two are not of the same source, where an output is none to keep (a new
     warning, a path of this machine), or where a quotation has no value to take over.
     """

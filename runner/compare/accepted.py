@@ -1,7 +1,8 @@
 """What somebody has accepted of a notebook: a mark for each cell, in the notebook's own metadata.
 
-An output is compared with an execution, but a sentence, a caption, a unit or a tag that loosens a
-tolerance is not. So `make accept` leaves a mark of each, and who changes one without it sees red.
+An output is compared with an execution, but a sentence, a caption, a unit, code, or a tag that
+loosens a tolerance is not. So `make accept` leaves a mark of each, and who changes one without it
+sees red.
 """
 
 import hashlib
@@ -10,7 +11,6 @@ from difflib import SequenceMatcher
 
 from nbformat import NotebookNode
 
-from runner import notebook
 from runner.quote import sentences
 
 KEY = "accepted"
@@ -18,25 +18,28 @@ MEANT = "If all of it is meant: make accept."
 
 
 def marks(nb: NotebookNode) -> list[str]:
-    """A line for each cell: its id, and a hash of its kind, tags and attachments, and of a text."""
+    """A line for each cell: its id, and a hash of all that is its author's."""
     found = []
-    for cell in (cell for cell in nb.cells if not notebook.injected(cell)):
-        text = "" if cell.cell_type == "code" else cell.source
-        tags = sorted(cell.metadata.get("tags", []))
-        parts = json.dumps([cell.cell_type, text, tags, cell.get("attachments", {})])
-        found.append(f"{cell.get('id')} {hashlib.sha256(parts.encode()).hexdigest()[:8]}")
+    for cell in nb.cells:
+        about = {k: v for k, v in cell.metadata.items() if k not in ("papermill", "execution")}
+        parts = [cell.cell_type, cell.source, about, cell.get("attachments", {})]
+        text = json.dumps(parts, sort_keys=True)
+        found.append(f"{cell.get('id')} {hashlib.sha256(text.encode()).hexdigest()[:8]}")
     return found
 
 
 def changed(nb: NotebookNode) -> list[str]:
-    """The ids of cells that are new, gone, moved, or have another text or other tags.
+    """The ids of cells that are new, gone, moved, or have another text or other metadata.
 
     None where nothing was ever accepted.
     """
     was, now = nb.metadata.get(KEY), marks(nb)
-    steps = SequenceMatcher(None, was or now, now, autojunk=False).get_opcodes()
+    if was is None:
+        return []
+    was = [str(line) or "?" for line in was] if isinstance(was, list) else ["?"]
+    steps = SequenceMatcher(None, was, now, autojunk=False).get_opcodes()
     lines = [line for step, a, b, c, d in steps if step != "equal" for line in was[a:b] + now[c:d]]
-    return [*dict.fromkeys(line.split()[0] for line in lines)]
+    return [*dict.fromkeys(line.split(" ")[0] for line in lines)]
 
 
 def unquoted(committed: NotebookNode, executed: NotebookNode) -> list[str]:
@@ -48,6 +51,10 @@ def unquoted(committed: NotebookNode, executed: NotebookNode) -> list[str]:
 def fault(committed: NotebookNode, executed: NotebookNode | None = None) -> str:
     """What of a notebook is not as it was accepted: a sentence, or ""."""
     ids = changed(committed)
-    gone = unquoted(committed, executed) if ids and executed else []
+    if not ids:
+        return ""
+    gone = unquoted(committed, executed) if executed else []
     lost = f" No longer quoted: {', '.join(gone)}." if gone else ""
-    return ids and f"In text or tags it is not as it was accepted: {', '.join(ids)}.{lost}" or ""
+    more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
+    named = f"{', '.join(ids[:8])}{more}"
+    return f"Its text, code or metadata is not as it was accepted: {named}.{lost}"

@@ -124,7 +124,7 @@ def _collect(self: nbval.IPyNbFile) -> Iterator[pytest.Item]:
     cells = list(_nbval_collect(self))
     positions = _positions(self)
     quoted = sentences.plan(self.nb)
-    yield Accepted.from_parent(self, name="its texts and tags")
+    yield Accepted.from_parent(self, name="its text, code and metadata")
     yield from _sentences(self, quoted, 0)
     for item in cells:
         yield item

@@ -96,15 +96,20 @@ def flat(outputs: Sequence[dict]) -> list[tuple[str, str]]:
     flat = []
     for output in notebook.joined(outputs):
         if output.output_type == "stream":
-            flat.append((output.name, output.text))
+            flat.append((_kind(output.name, "std(out|err)"), output.text))
         elif output.output_type == "error":
             flat.append(("error", f"{output.ename}: {output.evalue}"))
         elif notebook.WIDGET not in output.data:
             for mime, content in sorted(output.data.items()):
-                flat.append((mime, _text(content)))
-                if about := output.get("metadata", {}).get(mime):  # alt text, width
-                    flat.append((f"{mime}, its metadata", _text(about)))
+                flat.append((_kind(mime, r"[\w.+-]+/[\w.+-]+"), _text(content)))
+            if about := output.get("metadata"):  # alt text, width
+                flat.append(("metadata", _text(about)))
     return flat
+
+
+def _kind(name: str, known: str) -> str:
+    """The name of a stream or a MIME type; one that no reader shows is told apart."""
+    return name if re.fullmatch(known, name) else f"unknown {name!r}"
 
 
 def _text(content: object) -> str:
@@ -198,6 +203,8 @@ def ignored(cell: NotebookNode) -> bool:
 
 def same_source(committed: NotebookNode, executed: NotebookNode) -> None:
     """Raise UsageError where `executed` is not `committed`, run from top to bottom as it stands."""
+    if any(map(notebook.injected, committed.cells)):
+        raise UsageError("only what papermill adds may be tagged injected-parameters: untag it")
     if any(map(notebook.injected, executed.cells)):
         raise UsageError("it was executed with other parameters; run make run-all without them")
     old, new = notebook.code_cells(committed), notebook.code_cells(executed)

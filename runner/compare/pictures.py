@@ -45,11 +45,14 @@ def compared(old: str, new: str, limit: float, stem: str) -> Iterator[tuple[floa
 
 def _seen(data: bytes) -> Image.Image:
     """A PNG as a reader sees it, on white; ValueError for what readers may show otherwise."""
-    place = 8
+    place, before = 8, set()
     while place < len(data):
         kind = data[place + 4 : place + 8]
-        if kind not in CHUNKS:
+        late = kind == b"tRNS" and b"IDAT" in before  # readers do not agree
+        square = data[place + 8 : place + 12] == data[place + 12 : place + 16]
+        if kind not in CHUNKS or late or (kind == b"pHYs" and not square):
             raise ValueError(f"its part {kind!r} may change how it looks")
+        before.add(kind)
         place += 12 + int.from_bytes(data[place : place + 4], "big")
     picture = Image.open(BytesIO(data), formats=["PNG"]).convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
