@@ -5,6 +5,7 @@ to say, and for its reader to decide.
 """
 
 import sys
+import warnings
 
 from sklearn.datasets import fetch_openml
 
@@ -17,9 +18,9 @@ FILE = asd.DATA / "public_table.csv"
 def main():
     """Write the table and print where it is from; the exit status."""
     try:
-        found = fetch_openml(
-            data_id=NUMBER, as_frame=True, parser="liac-arff", cache=False, n_retries=0
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it tries again
+            found = fetch_openml(data_id=NUMBER, as_frame=True, cache=False, n_retries=1)
     except Exception as error:  # of sockets, HTTP and parsers, which have many
         print(f"openml.org did not give table {NUMBER} ({error}); nothing was written.")
         print("The same table is at archive.ics.uci.edu, number 426: take it with DATA=file.arff.")
