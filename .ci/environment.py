@@ -7,6 +7,7 @@ import contextlib
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -110,7 +111,8 @@ def main():
     status = status or installed(["--no-deps", "--no-build-isolation", "-e", str(ROOT)], 1)
     if status == 0:
         # Where that Python is gone, a notebook is shown as it is.
-        readable = f'f() {{ \'{python()}\' -m runner.compare.text "$1" 2>&- || cat "$1"; }}; f'
+        own = shlex.quote(str(python()))
+        readable = f'f() {{ {own} -m runner.compare.text "$1" 2>&- || cat "$1"; }}; f'
         git = ["git", "-C", str(ROOT), "config", "diff.notebook.textconv", readable]
         with contextlib.suppress(OSError):  # a zip has no git, and needs none
             subprocess.run(git, capture_output=True)

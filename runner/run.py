@@ -26,10 +26,11 @@ def complete(jobs: list[Job], options: argparse.Namespace) -> tuple[int, list[Ta
     tasks = [_task(job, known, options) for job in jobs]
     longest = cache.longest_first(jobs, known)
     order = sorted(tasks, key=lambda task: longest.index(task.job))
+    if any(task.why for task in tasks):
+        cache.forget_bytecode(jobs[0].root)
 
     def began(task: Task) -> None:
         task.before = cache.made_of(task.job)
-        cache.forget_bytecode(task.job)
 
     def ended(task: Task) -> None:
         known.pop(str(task.job.output), None)

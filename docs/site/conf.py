@@ -61,14 +61,13 @@ if not PAPER:
     html_search_scorer = str(HERE / "scorer.js")
     copybutton_selector = "div.highlight pre"
     notfound_urls_prefix = f"/{pages.published().partition('.io/')[2]}"
-    if pages.repository():  # what needs whole addresses
+    if address := pages.repository():  # what needs whole addresses
         extensions += ["sphinx_sitemap", "sphinxext.opengraph"]
         html_baseurl = ogp_site_url = pages.published()
         ogp_image = "_images/saddle.png"
         ogp_enable_meta_description = True
         ogp_social_cards = {"enable": False}
         sitemap_url_scheme = "{link}"
-    if address := pages.repository():
         html_theme_options |= {
             "repository_url": address,
             "repository_branch": "main",

@@ -93,7 +93,7 @@ def _faults(table):
     for column, words in _WORDS.items():
         if column in table:
             refuse(~table[column].isin(words), column, f"is none of {', '.join(words)}; write one")
-    for column in table.columns.intersection(["ethnicity", "contry_of_res", "relation"]):
+    for column in table.columns.intersection([c for c in CATEGORICAL if c not in _WORDS]):
         coded = pd.to_numeric(table[column], errors="coerce").notna()
         refuse(coded, column, "is a number; write the word that it stands for")
     if not found and TARGET in table and table[TARGET].nunique() == 1:

@@ -60,7 +60,7 @@ def translated(texts, said):
         yes, no = ("yes", "no") if column in _YES_OR_NO else ("1", "0")
         words = dict.fromkeys(_YES, yes) | dict.fromkeys(_NO, no)
     else:
-        words = {"male": "m", "female": "f", "m": "m", "f": "f"} if column == "gender" else {}
+        words = {"male": "m", "female": "f", "f": "f"} if column == "gender" else {}
         words |= {answer.lower(): answer for c, answer in ANSWERS if c == column}
     if column in [*CATEGORICAL, "age"]:
         words |= dict.fromkeys(_MISSING, "?")

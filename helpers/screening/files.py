@@ -1,6 +1,5 @@
 """A table as people have it, as texts: CSV of any separator, ARFF or Excel, compressed or not."""
 
-import csv
 import gzip
 import re
 import zipfile
@@ -47,8 +46,8 @@ def read(path):
     except Exception as error:  # of pandas and openpyxl, which have many
         reason = str(error).strip().splitlines()[-1].rstrip(".")
         raise TableError(f"{path}: this is not {kind} that can be read ({reason}).") from None
-    cells = cells.fillna("").astype(str).apply(lambda column: column.str.strip().str.strip(QUOTES))
-    cells = cells.apply(lambda column: column.str.strip())
+    cells = cells.fillna("").astype(str)
+    cells = cells.apply(lambda column: column.str.strip().str.strip(QUOTES).str.strip())
     if cells.shape[1] == 1:
         raise TableError(f"{path}: this is not a table: its first line has only one column.")
     rows = cells.iloc[1:].set_axis(cells.iloc[0], axis=1)
@@ -94,7 +93,7 @@ def _csv(data):
     above = next((n for n, found in enumerate(empty) if not found), None)  # of the header
     if above is None:
         raise pd.errors.EmptyDataError
-    return _cells("\n".join(lines[above:]), max(",;\t", key=lines[above:][0].count)), above + 2
+    return _cells("\n".join(lines[above:]), max(",;\t", key=lines[above].count)), above + 2
 
 
 def _arff(data):
@@ -111,8 +110,7 @@ def _arff(data):
 
 def _cells(text, separator, **options):
     how = {"header": None, "dtype": str, "keep_default_na": False, "skip_blank_lines": False}
-    how |= {"skipinitialspace": True, "quoting": csv.QUOTE_MINIMAL} | options
-    return pd.read_csv(StringIO(text), sep=separator, **how)
+    return pd.read_csv(StringIO(text), sep=separator, skipinitialspace=True, **how, **options)
 
 
 def _text(data):

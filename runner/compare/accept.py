@@ -33,7 +33,7 @@ def accept(executed: Path, committed: Path, show: bool = False) -> None:
             print(f"{committed.name}, cell {ran.id}: {sentence}")
         others += [ran.id] if found and cell.execution_count else []
         kept = [] if outputs.ignored(cell) else ran.outputs
-        unlike = found or _described(cell.outputs) != _described(kept)
+        unlike = found or len(cell.outputs) != len(kept)
         if unlike or cell.execution_count != ran.execution_count:
             cell.execution_count, cell.outputs, other = ran.execution_count, kept, True
     held, said = not accepted.changed(old), [f"{s} It does now." for s in _requote(old, new)]
@@ -88,8 +88,3 @@ def fit_to_keep(committed: NotebookNode, executed: NotebookNode) -> None:
     for place in (f"{place}{os.sep}" for place in places if place.name):
         if any(place in text for kind, text in has if kind != "image/png"):
             raise UsageError(f"cell {executed.id!r} shows a path of this machine, {place}….")
-
-
-def _described(shown: list[NotebookNode]) -> list[dict]:
-    """The metadata of outputs, such as a picture's alt text and width."""
-    return [dict(output.get("metadata", {})) for output in shown]

@@ -139,9 +139,9 @@ def why_run(job: Job, known: dict | None, now: dict[str, str]) -> str:
     return f"{', '.join(changed)} has changed" if changed else ""
 
 
-def forget_bytecode(job: Job) -> None:
-    """Delete Python's bytecode of the project's modules, which knows a change by time and size."""
-    for path in files(job.root, notebook.settings(job.root)["aside"]).values():
+def forget_bytecode(root: Path) -> None:
+    """Delete Python's bytecode of a project's modules, which knows a change by time and size."""
+    for path in files(root, notebook.settings(root)["aside"]).values():
         with contextlib.suppress(OSError, NotImplementedError):
             if path.suffix == ".py":
                 Path(cache_from_source(str(path))).unlink()
