@@ -15,14 +15,14 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help run-all check accept sweep test test-all portable audit lab frames site pdf browser format lock environment figure data evidence bench clean
+.PHONY: help run-all student self-check check accept sweep test test-all portable audit lab frames site pdf browser format lock environment figure data evidence bench clean
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo 'Options of run-all: ONLY="03 05"  DATA=table.csv  TEST=rows.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  LIMITS="--cell-limit 900"  TORCH_INDEX= (empty: PyTorch with CUDA)'
 
 # The shell reads these itself: what is typed may have quotation marks in it.
-export ONLY DATA TEST PARAMS SCHEDULER
+export ONLY DATA TEST PARAMS SCHEDULER SEED LESSONS ADDRESS NOTEBOOK
 RUN = $(PY) -m runner.run --only "$$ONLY" --data "$$DATA" --unlabelled "$$TEST" --params "$$PARAMS" --scheduler "$$SCHEDULER" --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
 SITE := $(VENV)/requirements-site.lock
 NBVAL := --nbval --nbval-artefacts build
@@ -32,7 +32,7 @@ run-all: $(READY) ## Execute what has changed with papermill, and regenerate the
 
 check: $(READY) ## Execute what has changed into build/, and compare it with the committed outputs
 	@$(RUN) --keep
-	@$(PY) -m pytest -q $(NBVAL) $(or $(foreach n,$(ONLY),$(wildcard notebooks/$n*.ipynb)),notebooks)
+	@$(PY) -m pytest -q $(NBVAL) $(or $(foreach n,$(ONLY),$(wildcard notebooks/$n*.ipynb homework/$n*.ipynb)),notebooks homework)
 
 accept: $(READY) ## Show how the outputs differ from the committed ones, and replace these
 	@$(RUN) --differences
@@ -43,7 +43,7 @@ sweep: $(READY) ## One notebook over a grid of parameters: make sweep ONLY=05 GR
 test: $(READY) ## Lint, every committed output against one execution, unit tests (3 minutes)
 	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check .
 	@$(RUN) --keep
-	@$(PY) -m pytest -n auto --dist worksteal -m 'not slow' --ignore tests/browser $(NBVAL) tests notebooks
+	@$(PY) -m pytest -n auto --dist worksteal -m 'not slow' --ignore tests/browser $(NBVAL) tests notebooks homework
 
 test-all: test ## … and the slow ones: faults, sweeps, a cluster, other code paths, a real browser
 	@$(PY) -m pytest -n auto --dist worksteal -m 'slow and not weekly' --ignore tests/browser tests
@@ -60,9 +60,15 @@ audit: $(READY) ## Change each digit, sign, verdict and letter that a reader see
 lab: $(READY) ## Open JupyterLab on your copies of the notebooks (LAB="--outputs": new ones with outputs)
 	@$(PY) -m runner.lab $(LAB)
 
+student: $(READY) ## The assignments for students, without answers: make student SEED=2026 (build/student/)
+	@$(PY) -m classroom.student --seed "$$SEED" --lessons "$$LESSONS" --address "$$ADDRESS"
+
+self-check: $(READY) ## Run a student's notebook, and say what has an answer: NOTEBOOK=build/student/03.ipynb
+	@$(PY) classroom/self_check.py "$$NOTEBOOK"
+
 # Where no kernel is, a slider shows frames: the notebooks with sliders leave them in build/frames.
 frames: $(READY)
-	@$(RUN) --only '03 04 05' --build build/frames --keep --env "COURSE_FRAMES=$$PWD/build/frames"
+	@$(RUN) --notebooks notebooks --only '03 04 05' --build build/frames --keep --env "COURSE_FRAMES=$$PWD/build/frames"
 
 site: $(SITE) frames ## The course as static pages, from what run-all left in build/: build/site/index.html
 	@$(PY) docs/site/make_site.py

@@ -30,7 +30,7 @@ def copy(notebooks: Path, copies: Path, outputs: bool = False) -> list[str]:
     """
     copies.mkdir(parents=True, exist_ok=True)
     older = []
-    for source in notebook.select(notebooks):
+    for source in notebook.select([notebooks]):
         own, nb = copies / source.name, notebook.load(source)
         text = json.dumps([cell.source for cell in nb.cells])
         mark = hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(line)
         own = variables(root, copies / STATE)
         opens = str(notebook.settings(root).get("opens", ""))
-        first = notebook.select(options.notebooks, opens)[0].name
+        first = notebook.select([options.notebooks], opens)[0].name
         workspace(root, own, (copies / first).relative_to(root).as_posix())
     except (UsageError, OSError, ValueError) as error:
         print(f"JupyterLab is not started: {error}", file=sys.stderr)

@@ -24,12 +24,12 @@ class UsageError(Exception):
     """A request that cannot be met; the message is one sentence for the person who typed it."""
 
 
-def select(folder: Path, only: str = "") -> list[Path]:
-    """The notebooks of `folder` whose name starts with a word of `only` ("" for all), in order.
+def select(folders: Sequence[Path], only: str = "") -> list[Path]:
+    """The notebooks of `folders` whose name starts with a word of `only` ("" for all), in order.
 
     Raises UsageError naming the known ones where there is none.
     """
-    known = sorted(Path(folder).glob("*.ipynb"))
+    known = [path for folder in folders for path in sorted(folder.glob("*.ipynb"))]
     chosen = [path for path in known if path.name.startswith(tuple(only.split()) or "")]
     if not chosen:
         names = ", ".join(path.stem for path in known) or "none"

@@ -10,13 +10,15 @@ from runner import notebook, sweep
 from runner.job import Job, Limits
 from runner.notebook import UsageError
 
+FOLDERS = ("notebooks", "homework")  # what is run where nothing else is said
 MARKS = ("pyproject.toml", ".git")  # of a project's folder
 
 
 def parser() -> argparse.ArgumentParser:
     about = "Execute notebooks, and compare or accept their outputs."
     result = argparse.ArgumentParser(prog="runner.run", description=about)
-    result.add_argument("--notebooks", type=Path, default=Path("notebooks"))
+    folders = {"type": Path, "nargs": "+", "default": [*map(Path, FOLDERS)], "help": "folders"}
+    result.add_argument("--notebooks", **folders)
     result.add_argument("--build", type=Path, default=Path("build"))
     result.add_argument("--lock", type=Path, default=Path("requirements.lock"))
     result.add_argument("--only", default="", help="numbers, or starts of names")
@@ -53,14 +55,16 @@ def jobs_of(options: argparse.Namespace) -> list[Job]:
     """What the options ask for; raises UsageError, one sentence, where that cannot be met."""
     paths = notebook.select(options.notebooks, options.only)
     grid, given = typed(options.sweep or []), chosen(options)
-    if options.sweep is not None and (len(paths) > 1 or not grid):
-        raise UsageError("A sweep takes one notebook and a grid: make sweep GRID=seed=0:20.")
     own = {path: notebook.defaults(path) if given or grid else {} for path in paths}
     known = sorted(set().union(*own.values()))
     for name in [*given, *grid]:
         if name not in known:
             listing = ", ".join(known) or "none"
             raise UsageError(f"There is no parameter {name!r} here; the known ones are: {listing}.")
+    if given or grid:  # what does not know any of them would come out as it does without
+        paths = [path for path in paths if own[path].keys() & {*given, *grid}]
+    if options.sweep is not None and (len(paths) > 1 or not grid):
+        raise UsageError("A sweep takes one notebook and a grid: make sweep GRID=seed=0:20.")
     how, jobs = _how(options), []
     for point in sweep.points(grid):
         values = given | {name: notebook.literal(text) for name, text in point.items()}
@@ -80,7 +84,7 @@ def _how(options: argparse.Namespace) -> tuple[Path, Path, dict[str, str], Limit
     """The project, the kernels' home, variables, limits and name that the options ask for."""
     limits = Limits(options.cell_limit, options.whole_limit, options.memory_limit)
     home = options.build.resolve() / ".home"
-    return project(options.notebooks), home, typed(options.env), limits, options.kernel
+    return project(options.notebooks[0]), home, typed(options.env), limits, options.kernel
 
 
 def typed(words: list[str]) -> dict[str, str]:

@@ -9,10 +9,11 @@ import pytest
 from test_prose import leads
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PLACES = ("", "docs", "docs/site", "data", "tests", "notebooks", "helpers")
+OWN = [ROOT / place / "README.md" for place in ("", "data", "homework")]
+PAGES = [*OWN, *sorted((ROOT / "docs").glob("*.md"))]
+PLACES = ("", "docs", "docs/site", "data", "tests", "notebooks", "helpers", "homework")
 ON_GITHUB = "../../actions/"  # of the fork whose README is looked at
-MADE = ("build/", "my-notebooks", ".venv")  # by a command, and not in the repository
+MADE = ("build/", "class.json", "my-notebooks", ".venv")  # by a command, and not in the repository
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 
@@ -56,7 +57,7 @@ def test_what_is_not_there_is_named(text, found):
     assert missing(text, ROOT) == [found]
 
 
-@pytest.mark.parametrize("package", ["runner", "helpers", "experiments"])
+@pytest.mark.parametrize("package", ["runner", "helpers", "experiments", "homework", "classroom"])
 def test_every_module_is_on_a_page(package):
     paths = [p.relative_to(ROOT / package) for p in (ROOT / package).rglob("*.py")]
     names = {p.with_suffix("").as_posix() for p in paths} - {"__init__"}

@@ -1,0 +1,1 @@
+"""Hands assignments out and looks at what comes back: student copies, self-check, questions."""

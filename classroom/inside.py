@@ -1,0 +1,127 @@
+"""The student's side of a question: call what the notebook has defined, and reply with plain data.
+
+This runs where the student's code runs. It knows no check, no expected value and no points.
+"""
+
+import numbers
+
+import numpy as np
+
+from classroom.makers import MAKERS
+from helpers.example import kind, said
+
+
+def answer(names, request):
+    """The reply to a request, from the notebook's variables `names` {name: value}."""
+    name = request["ask"]
+    try:
+        if names.get(name) is None:
+            how = "is not answered yet" if name in names else "is not there: is its cell gone"
+            return {"error": f"{name} {how}.", "unanswered": True}
+        value = names[name]
+        if "args" in request:
+            arguments = [decoded(each, names) for each in request["args"]]
+            value = value(*arguments)
+            if "then" in request:
+                how, *more = (decoded(each, names) for each in request["then"])
+                value = THEN[how](value, arguments, *more)
+        return {"value": plain(value)}
+    except NotImplementedError:
+        return {"error": f"{name} is not answered yet.", "unanswered": True}
+    except Unplain as error:
+        return {"error": f"{name} gives {error}."}
+    except Exception as error:
+        return {"error": f"{name} stops with {said(error, names)}"}
+
+
+class Unplain(Exception):
+    """A value that is no number, no text, and not made of these; the message names its kind."""
+
+
+def plain(value, depth=0):
+    """A value as what JSON has: None, booleans, numbers, texts, and lists of these."""
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if depth > 8:
+        raise Unplain("lists in lists that are too deep")
+    if isinstance(value, (set, frozenset)):
+        value = sorted(value, key=str)
+    if isinstance(value, (list, tuple)):
+        return [plain(each, depth + 1) for each in value]
+    if hasattr(value, "detach"):
+        value = value.detach()
+    if hasattr(value, "__array__") or isinstance(value, np.generic):
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            return array.tolist()
+        if array.dtype.kind == "O":
+            return plain(array.tolist(), depth + 1)
+    if isinstance(value, numbers.Number) or hasattr(value, "__float__"):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    raise Unplain(kind(value))
+
+
+def decoded(value, names):
+    """An argument as the grader meant it."""
+    if isinstance(value, list):
+        return [decoded(each, names) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return np.array(value["array"])
+    if "tuple" in value:
+        return tuple(decoded(each, names) for each in value["tuple"])
+    arguments = [decoded(each, names) for each in value["args"]]
+    if value["make"] in NETS:
+        return NETS[value["make"]](names, *arguments)
+    return MAKERS[value["make"]](*arguments)
+
+
+def torch_outputs(net, arguments, weights, X):
+    """[number of parameters, outputs for rows X] of a PyTorch net with these weights."""
+    count = sum(parameter.numel() for parameter in net.parameters())
+    return [count, _torch_run(_with_weights(net, weights), X)]
+
+
+def keras_outputs(net, arguments, weights, X):
+    """The same of a Keras net, which keeps its matrices the other way round."""
+    count = int(sum(np.prod(w.shape) for w in net.weights))
+    net.set_weights([np.asarray(w).T for w in weights])
+    return [count, net(np.asarray(X, dtype="float32")).numpy()]
+
+
+def both_outputs(value, arguments, X):
+    """What two nets give for rows X after a function of them has run."""
+    source, target = arguments
+    return [_torch_run(source, X), target(np.asarray(X, dtype="float32")).numpy()]
+
+
+def _torch_run(net, X):
+    import torch
+
+    return net(torch.tensor(np.asarray(X), dtype=torch.float32)).detach().numpy()
+
+
+def _with_weights(net, weights):
+    import torch
+
+    for parameter, values in zip(net.parameters(), weights, strict=True):
+        parameter.data = torch.tensor(np.asarray(values), dtype=torch.float32)
+    return net
+
+
+def _torch_net(names, widths, weights):
+    return _with_weights(names["torch_net"](widths), weights)
+
+
+def _keras_net(names, widths):
+    return names["keras_net"](widths)
+
+
+THEN = {each.__name__: each for each in (torch_outputs, keras_outputs, both_outputs)}
+NETS = {"torch_net": _torch_net, "keras_net": _keras_net}

@@ -1,0 +1,123 @@
+"""Problem 3: a gradient, a walk, and where walks lead."""
+
+import numpy as np
+from scipy.stats import ortho_group
+
+from homework.checks import Made, Points, Refused, close, demand, worth
+from homework.checks.p1 import bowl
+from homework.class_numbers import three_steps
+
+
+def q3_1(ask, numbers):
+    """Six fresh points."""
+
+    def part(ask, numbers):
+        for x, y in numbers.rng.uniform(-9, 9, size=(6, 2)):
+            wanted = [2 * numbers.a * x + numbers.b * y, numbers.b * x]
+            fits = close(ask("grad_cost", np.array([x, y])), wanted)
+            demand(fits, "grad_cost is wrong at a point of ours: derive each slope once more.")
+
+    return worth(1, part, ask, numbers)
+
+
+def q3_2(ask, numbers):
+    """Three maps in two or three dimensions; no step, one, and many."""
+
+    def part(ask, numbers):
+        for n, steps in ((2, 1), (3, 0), (3, 17)):
+            H, shift, start = bowl(numbers.rng, n), *numbers.rng.normal(size=(2, n))
+            size = float(numbers.rng.uniform(0.05, 0.3))
+            path = [start]
+            for _ in range(steps):
+                path.append(path[-1] - size * (H @ path[-1] + shift))
+            got = ask("descend", Made("linear", H, shift), start, size, steps)
+            demand(close(got, np.array(path)), f"descend gives another path for {steps} steps.")
+
+    return worth(1, part, ask, numbers)
+
+
+def q3_3(ask, numbers):
+    """½ for the points, ½ for the costs."""
+    wanted = three_steps(numbers.a, numbers.b, numbers.start, numbers.step_size)
+
+    def columns(which, what):
+        def part(ask, numbers):
+            got = ask.value("table")
+            shaped = np.shape(got) == (4, 3)
+            demand(shaped, "table needs four rows (θ₁, θ₂, C): the start, and each of three steps.")
+            chosen = [[row[column] for column in which] for row in got]
+            fits = close(chosen, wanted[:, which], 1e-5)
+            demand(fits, f"table: {what} are not those of your class's start, cost and step size.")
+
+        return part
+
+    points = worth(0.5, columns([0, 1], "the points"), ask, numbers)
+    return points + worth(0.5, columns([2], "the costs"), ask, numbers)
+
+
+def q3_4(ask, numbers):
+    """24 pairs, half of them convergent: 12 and 6 in bowls, 6 on saddles and hills."""
+    rng, cases = numbers.rng, []
+    for _ in range(18):
+        H = bowl(rng, int(rng.integers(2, 5)))
+        inside = len(cases) < 12
+        factor = float(rng.uniform(0.3, 0.97) if inside else rng.uniform(1.03, 2.5))
+        cases.append((H, factor * 2 / np.linalg.eigvalsh(H)[-1], inside, True))
+    for negative in (1, 1, 1, 1, 2, 2):
+        values = rng.uniform(0.5, 4, size=2 if negative == 2 else 3)
+        values[:negative] *= -1
+        Q = ortho_group.rvs(len(values), random_state=rng)
+        cases.append((Q @ np.diag(values) @ Q.T, float(rng.uniform(0.05, 0.4)), False, False))
+    right = {True: [], False: []}
+    try:
+        for place in rng.permutation(24):
+            H, size, wanted, is_bowl = cases[place]
+            got = ask("converges", H, size)
+            demand(isinstance(got, bool), "converges has to return True or False.")
+            right[is_bowl].append(got is wanted)
+    except Refused as refused:
+        return Points(0.0, (str(refused),))
+    if all(right[True]) and all(right[False]):
+        return Points(1.0)
+    if all(right[True]) and sum(right[False]) >= 3:
+        return Points(0.5, ("converges is right for bowls. What about saddles and hills?",))
+    return Points(0.0, ("converges: which eigenvalues and step sizes let every start arrive?",))
+
+
+def jacobian(numbers, x, y):
+    p, q = numbers.p, numbers.q
+    return np.array([[2 * x, -2 * y], [p * y + q * np.exp(q * x), p * x]])
+
+
+def q3_5(ask, numbers):
+    """½ for the Jacobian at four points; ½ for twelve points, half of them on the curve."""
+
+    def values(ask, numbers):
+        for x, y in numbers.rng.uniform(-1, 1, size=(4, 2)):
+            fits = close(ask("jacobian", np.array([x, y])), jacobian(numbers, x, y))
+            demand(fits, "jacobian is wrong at a point of ours: check rows, columns and signs.")
+
+    def curve(ask, numbers):
+        points = [(v, True) for v in on_the_curve(numbers, 6)]
+        while len(points) < 12:
+            v = numbers.rng.uniform(-1, 1, size=2)
+            if abs(np.linalg.det(jacobian(numbers, *v))) > 0.1:
+                points.append((v, False))
+        for place in numbers.rng.permutation(12):
+            v, wanted = points[place]
+            fits = ask("singular", v) is wanted
+            demand(fits, "singular is wrong at a point on the curve, or at one away from it.")
+
+    return worth(0.5, values, ask, numbers) + worth(0.5, curve, ask, numbers)
+
+
+def on_the_curve(numbers, how_many):
+    """Points where the determinant 2p x² + 2p y² + 2q y exp(qx) is 0: a quadratic in y."""
+    p, q, found = numbers.p, numbers.q, []
+    while len(found) < how_many:
+        x = float(numbers.rng.uniform(-0.3, 0.3))
+        half = q * np.exp(q * x) / (2 * p)
+        if half**2 > x**2 + 1e-3:
+            root = np.sqrt(half**2 - x**2) * (1 if len(found) % 2 else -1)
+            found.append(np.array([x, -half + root]))
+    return found

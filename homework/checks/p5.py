@@ -1,0 +1,221 @@
+"""Problem 5: fresh tables, models that know rows by heart, and tables of losses."""
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from classroom.makers import fit_mean, fit_nearest
+from homework.checks import Made, Points, Refused, close, demand, number, worth
+from homework.class_numbers import LEAKY
+
+
+def q5_1(ask, numbers):
+    """Forty rows, some of them exactly at the threshold and just below it."""
+
+    def part(ask, numbers):
+        for _ in range(2):
+            scores = [*range(11), *[numbers.threshold - 1, numbers.threshold] * 4]
+            scores = numbers.rng.permutation(scores)
+            rows = [numbers.rng.permutation([1] * k + [0] * (10 - k)) for k in scores]
+            wanted = [int(k >= numbers.threshold) for k in scores]
+            fits = close(ask("rule", np.array(rows)), wanted)
+            demand(fits, "rule: from which score on does your class's rule say yes?")
+
+    return worth(0.5, part, ask, numbers)
+
+
+def q5_2(ask, numbers):
+    """½ for the counts; ½ for the log loss, with probabilities of 0 and 1 among them."""
+
+    def counts(ask, numbers):
+        for n in (7, 30):
+            y, predicted = numbers.rng.integers(0, 2, size=(2, n))
+            wanted = [[int(np.sum((y == i) & (predicted == j))) for j in (0, 1)] for i in (0, 1)]
+            fits = close(ask("confusion", y, predicted), wanted)
+            demand(fits, "confusion: rows are the labels, columns the predictions; no comes first.")
+
+    def losses(ask, numbers):
+        for n in (5, 40):
+            y, p = numbers.rng.integers(0, 2, size=n), numbers.rng.uniform(size=n)
+            p[:2] = 0.0, 1.0
+            y[:2] = 1, numbers.rng.integers(0, 2)
+            p_clipped = np.clip(p, 0.001, 0.999)
+            wanted = -float(np.mean(np.log(np.where(y == 1, p_clipped, 1 - p_clipped))))
+            fits = close(ask("log_loss", y, p), wanted)
+            demand(fits, "log_loss: how probable did the model find the label that came? Clip it.")
+
+    return worth(0.5, counts, ask, numbers) + worth(0.5, losses, ask, numbers)
+
+
+def _folds(rng, n):
+    """Uneven folds of shuffled rows: [(rows to fit on, rows to predict)]."""
+    rows, cuts = rng.permutation(n), np.sort(rng.choice(np.arange(3, n - 3, 4), 3, replace=False))
+    return [(np.setdiff1d(rows, part), part) for part in np.split(rows, cuts)]
+
+
+def held_out(fit, X, y, folds):
+    predicted = np.full(len(y), np.nan)
+    for others, these in folds:
+        predicted[these] = fit(X[others], y[others])(X[these])
+    return predicted
+
+
+def q5_3(ask, numbers):
+    """1 for not seeing a row's own label, 1 for right values in the right places."""
+
+    def blind(ask, numbers):
+        rng, weights = numbers.rng, numbers.rng.uniform(1, 2, size=10)
+        X, y, folds = rng.normal(size=(30, 10)), rng.integers(0, 2, size=30), _folds(rng, 30)
+        model, row = Made("fit_nearest", weights), int(rng.integers(30))
+        other = y.copy()
+        other[row] = 1 - y[row]
+        first, then = (ask("out_of_fold", model, X, labels, folds) for labels in (y, other))
+        shaped = all(np.shape(each) == (30,) and all(map(number, each)) for each in (first, then))
+        demand(shaped, "out_of_fold has to give one number for each row.")
+        same = first[row] == then[row]
+        demand(same, "out_of_fold: a row's prediction changed when its own label was flipped.")
+        memory = close(first, fit_nearest(weights)(X, y)(X))
+        demand(not memory, "out_of_fold: a model that knows rows by heart is right on all of them.")
+        turned = ask("out_of_fold", model, X, 1 - y, folds)
+        depends = close(turned, [1 - each for each in first])
+        demand(depends, "out_of_fold: with all labels flipped, all predictions have to flip.")
+
+    def values(ask, numbers):
+        rng = numbers.rng
+        for n in (24, 41):
+            X, y, folds = rng.normal(size=(n, 3)), rng.integers(0, 2, size=n), _folds(rng, n)
+            scale, weights = float(rng.uniform(0.5, 2)), rng.uniform(1, 2, size=3)
+            for made, fit in (
+                (Made("fit_mean", scale), fit_mean(scale)),
+                (Made("fit_nearest", weights), fit_nearest(weights)),
+            ):
+                fits = close(ask("out_of_fold", made, X, y, folds), held_out(fit, X, y, folds))
+                demand(fits, "out_of_fold: fit on a fold's first list, and predict its second.")
+
+    return worth(1, blind, ask, numbers) + worth(1, values, ask, numbers)
+
+
+def screening(rng, n):
+    """Rows of items (n, 10) that hang together, and labels that depend on them."""
+    trait, weights = rng.normal(size=n), rng.uniform(0.3, 1.5, size=10)
+    X = (rng.normal(size=(n, 10)) + trait[:, None] > 0.3).astype(int)
+    y = (rng.uniform(size=n) < 1 / (1 + np.exp(-(X @ weights - 0.6 * weights.sum())))).astype(int)
+    return X, y
+
+
+def fit_logistic(X, y):
+    model = LogisticRegression().fit(X, y)
+    return lambda X_new: model.predict_proba(X_new)[:, 1]
+
+
+def features(threshold, X, y, X_new, folds):
+    """What the second stage sees, for the training rows and for new ones."""
+    rules = [(np.sum(rows, axis=1) >= threshold).astype(float) for rows in (X, X_new)]
+    own = held_out(fit_logistic, X, y, folds), fit_logistic(X, y)(X_new)
+    return [np.column_stack(pair) for pair in zip(own, rules, strict=True)]
+
+
+def q5_4(ask, numbers):
+    """Two tables: out of fold for training rows, from all of these for new ones."""
+
+    def part(ask, numbers):
+        for known in (90, 110):
+            X, y = screening(numbers.rng, known + 40)
+            given = X[:known], y[:known], X[known:], _folds(numbers.rng, known)
+            got, wanted = ask("meta_features", *given), features(numbers.threshold, *given)
+            pair = isinstance(got, list) and len(got) == 2
+            demand(pair, "meta_features has to give two arrays: for training rows, for new rows.")
+            for each, of, said in zip(got, wanted, ("training", "new"), strict=True):
+                shaped = np.shape(each) == of.shape
+                demand(shaped, f"meta_features: two columns and a row for each {said} row.")
+                columns = [[row[column] for row in each] for column in (0, 1)]
+                rules = close(columns[1], of[:, 1])
+                demand(rules, f"meta_features: column 1 is not the rule's, on {said} rows.")
+                fits = close(columns[0], of[:, 0], 1e-4)
+                demand(fits, f"meta_features: where was the model of the {said} rows fitted?")
+
+    return worth(1, part, ask, numbers)
+
+
+def q5_5(ask, numbers):
+    """½ for predictions row by row, 1 for a log loss as low as a plain stack's."""
+    known, new = slice(0, 300), slice(300, 900)
+
+    def alone(ask, numbers):
+        (X, y), folds = screening(numbers.rng, 900), _folds(numbers.rng, 300)
+        given = X[known], y[known]
+        whole = ask("stack", *given, X[new], folds)
+        shaped = isinstance(whole, list) and len(whole) == 600 and all(map(number, whole))
+        demand(shaped, "stack has to give one number for each new row.")
+        demand(all(0 <= each <= 1 for each in whole), "stack has to give probabilities.")
+        # A number that is the same for everybody depends on nothing, the labels included.
+        demand(max(whole) - min(whole) > 0.1, "stack gives everybody nearly the same probability.")
+        some = numbers.rng.permutation(600)[:50]
+        fits = close(ask("stack", *given, X[new][some], folds), [whole[k] for k in some])
+        demand(fits, "stack: a row's prediction changed when other new rows were left out.")
+
+    def low(ask, numbers):
+        (X, y), folds = screening(numbers.rng, 900), _folds(numbers.rng, 300)
+        given = X[known], y[known]
+        got = ask("stack", *given, X[new], folds)
+        shaped = isinstance(got, list) and len(got) == 600 and all(map(number, got))
+        demand(shaped, "stack has to give one number for each new row.")
+        seen, later = features(numbers.threshold, *given, X[new], folds)
+        reference = _loss(y[new], fit_logistic(seen, y[known])(later))
+        excess = _loss(y[new], got) - reference
+        demand(excess <= 0.02, f"stack: its log loss is {excess:.3f} above that of a plain stack.")
+
+    return worth(0.5, alone, ask, numbers) + worth(1, low, ask, numbers)
+
+
+def _loss(y, p):
+    p = np.clip(np.array(p, dtype=float), 0.001, 0.999)
+    return -float(np.mean(np.log(np.where(y == 1, p, 1 - p))))
+
+
+def q5_6(ask, numbers):
+    """12 tables of losses, half of them with a difference that shows; ½ each for three parts."""
+    rng, got, wanted = numbers.rng, [], []
+    for shown in rng.permutation([True] * 6 + [False] * 6):
+        n = int(rng.integers(20, 60))
+        noise = rng.normal(size=n)
+        noise = (noise - noise.mean()) / noise.std(ddof=1)
+        away = float(rng.uniform(2.5, 6) if shown else rng.uniform(0.2, 1.5))
+        gaps = noise + away / np.sqrt(n) * rng.choice([-1, 1])
+        b = rng.exponential(size=n)
+        error = float(np.std(gaps, ddof=1) / np.sqrt(n))
+        mean = float(np.mean(gaps))
+        word = "shown" if shown else "not shown"
+        wanted.append((mean, [mean - 1.96 * error, mean + 1.96 * error], word))
+        try:
+            four = ask("difference", b + gaps, b)
+            demand(isinstance(four, list) and len(four) == 4, "difference has to give four values.")
+        except Refused as refused:
+            return Points(0.0, (str(refused),))
+        got.append((four[0], four[1:3], four[3]))
+    words = [word for _, _, word in got]
+    if all(word == words[0] for word in words):
+        return Points(0.0, ("difference says the same word about all tables.",))
+    places = (
+        ("difference: the mean of a − b is wrong for a table of ours.", 0),
+        ("difference: the interval is wrong. It is 1.96 standard errors to either side.", 1),
+        ("difference: the word does not say whether the interval leaves 0 out.", 2),
+    )
+    points = Points(0.0)
+    for said, place in places:
+        pairs = [(each[place], of[place]) for each, of in zip(got, wanted, strict=True)]
+        fits = all(mine == of if place == 2 else close(mine, of) for mine, of in pairs)
+        points = points + (Points(0.5) if fits else Points(0.0, (said,)))
+    return points
+
+
+def q5_7(ask, numbers):
+    """The exact set."""
+
+    def part(ask, numbers):
+        got = ask.value("leaking")
+        letters = isinstance(got, list) and all(each in numbers.protocols for each in map(str, got))
+        demand(letters, "leaking has to be a set of letters from A to F.")
+        wanted = [letter for letter, text in numbers.protocols.items() if text in LEAKY]
+        demand(sorted(got) == wanted, "leaking is not the exact set. Who saw a test row's label?")
+
+    return worth(1, part, ask, numbers)
