@@ -95,12 +95,11 @@ def test_a_solved_one_needs_nothing_more():
     assert whole
 
 
-def test_what_ends_or_hangs_stops_no_other_question(folder, monkeypatch):
-    monkeypatch.setattr(self_check, "CELL", 2)
+def test_what_ends_or_hangs_stops_no_other_question(folder):
     text = (
         (folder / "check.py")
         .read_text(encoding="utf-8")
-        .replace("CELL, WHOLE = 60", "CELL, WHOLE = 2")
+        .replace("CELL, WHOLE = 120", "CELL, WHOLE = 2")
     )
     (folder / "check.py").write_text(text, encoding="utf-8")
     edit(
