@@ -161,13 +161,15 @@ def _named(key):
 def main(arguments=None):
     """0 where everything is answered and each example holds, 1 where not, 2 for no notebook."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("notebook", help="your .ipynb file")
+    parser.add_argument("notebook", nargs="?", default="", help="your .ipynb file")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.inside:
         inside(options.notebook, options.inside)
         return 0
     try:
+        if not options.notebook:
+            raise SystemExit("Name a notebook, such as 03.ipynb (make: NOTEBOOK=03.ipynb).")
         said, whole = sentences(options.notebook)
     except SystemExit as error:
         print(error, file=sys.stderr)

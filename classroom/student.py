@@ -29,7 +29,7 @@ ZIP, KEPT = "bds-homework.zip", "class.json"
 LONG_AGO = (2025, 2, 21, 0, 0, 0)  # of every file in the zip, so that its bytes are the same
 NEEDED = {
     "requirements.txt": "ipykernel jupyterlab matplotlib numpy pandas scikit-learn scipy",
-    "requirements-2.txt": "tensorflow tensorflow-cpu torch",
+    "requirements-2.txt": "ai-edge-litert tensorflow tensorflow-cpu torch",
 }
 
 
@@ -167,18 +167,21 @@ def main(arguments=None):
         if not re.fullmatch(r"\d{1,6}", options.seed or "0"):
             raise UsageError(f"SEED is a whole number from 0 to 999999, not {options.seed!r}.")
         seed = int(options.seed or "0")
+        for name, web in (("LESSONS", options.lessons), ("ADDRESS", options.address)):
+            if web and not re.match(r"https?://[^\s/]+", web):
+                raise UsageError(f"{name} is an address such as https://…, not {web!r}.")
         found = files(seed, options.lessons, options.address)
         if left := leaks.found(found, seed):
             more = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
             raise UsageError(f"Nothing is written, since an answer would be: {left[0]}{more}")
         write(options.folder, found, seed)
     except (UsageError, OSError) as error:
-        print(error, file=sys.stderr)
+        unwritten = isinstance(error, OSError)
+        said = f"{error.filename} cannot be written: {error.strerror}." if unwritten else error
+        print(said, file=sys.stderr)
         return 2
-    print(
-        f"{options.folder / ZIP}: five assignments of 32 points, with the numbers of class {seed}."
-    )
-    print(f"Hand out the zip, and keep {options.folder / KEPT}: grading needs it.")
+    print(f"{options.folder / ZIP}: five assignments, 32 points in all, for class {seed}.")
+    print(f"Hand out the zip, and keep {options.folder / KEPT}: it records what you handed out.")
     if not seed:
         print("Class 0 has the homework's own numbers, whose answers are public: choose a SEED.")
     return 0

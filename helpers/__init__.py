@@ -1,1 +1,1 @@
-"""What the notebooks import: gradients, likelihoods, mixtures of experts, checks and figures."""
+"""What the notebooks and the assignments import."""

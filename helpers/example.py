@@ -70,15 +70,15 @@ def said(error, names):
         line = (error.text or "").strip()
         return f"{type(error).__name__}: {error.msg}, in its line {error.lineno}: {line}"
     if not frames and isinstance(error, NameError):
-        return f"{what}. Run the cell that defines it, and keep the name."
-    what += ". Is a return missing?" if "NoneType" in what else ""
+        return f"{what}: its cell was not run, has stopped, or uses another name."
+    lost = ". Is a return missing?" if "NoneType" in what else ""
     for file, number, _ in reversed(frames):
         lines = linecache.getlines(file)
         if number <= len(lines):
             begins = next(line.strip() for line in lines if line.strip())
             line = lines[number - 1].strip()
-            return f"{what}, in line {number} of the cell that begins with “{begins}”: {line}"
-    return what if what[-1] in ".?" else f"{what}."
+            return f"{what}, in line {number} of the cell that begins with “{begins}”: {line}{lost}"
+    return f"{what}{lost or '.'}"
 
 
 def _frames(error, names):
@@ -162,4 +162,5 @@ def text(value):
         return kind(array)
     if array.ndim:
         return f"[{', '.join(map(text, array))}]"
-    return f"{array + 0.0:.4g}"
+    whole = np.isfinite(array) and array == np.round(array) and abs(array) < 1e9
+    return f"{int(array)}" if whole else f"{array:.4g}"

@@ -13,7 +13,7 @@ CLASSES = 10**6  # seeds
 CLEAN = [
     "Fit a stack on out-of-fold predictions of training rows, and score the test rows once.",
     "Choose the number of trees by cross-validation on training rows; score the test rows.",
-    "Choose the threshold on out-of-fold predictions, and apply it to the test rows.",
+    "Choose the threshold on out-of-fold predictions of training rows; apply it to test rows.",
     "Scale all rows, also the test rows, with the mean and deviation of the training rows.",
     "Average three experts that were fitted on the training rows, and score the test rows.",
 ]

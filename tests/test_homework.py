@@ -488,3 +488,12 @@ def test_a_folder_in_which_somebody_has_worked_stays(tmp_path, capsys):
 def test_a_seed_that_is_none_is_refused(seed, tmp_path, capsys):
     assert student.main([f"--seed={seed}", "--folder", str(tmp_path / "s")]) == 2
     assert capsys.readouterr().err.startswith("SEED is a whole number from 0 to 999999, not ")
+
+
+def test_an_address_that_is_none_is_refused(tmp_path, capsys):
+    where = ["--folder", str(tmp_path / "s")]
+    assert student.main(["--lessons", "example.org/lessons", *where]) == 2
+    assert capsys.readouterr().err.startswith("LESSONS is an address such as https://…, not ")
+    (tmp_path / "file").touch()
+    assert student.main(["--folder", str(tmp_path / "file" / "s")]) == 2
+    assert "cannot be written: " in capsys.readouterr().err

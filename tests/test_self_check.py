@@ -79,12 +79,12 @@ def test_what_a_students_mistakes_get(folder):
         "the example of 3.2 does not hold: descend(lambda theta: 2 * theta, [1.0], 0.1, 2) is an "
         "array of shape (9, 1), not an array of shape (3, 1).",
         "the example of 3.3 does not hold: np.asarray(table)[0] is [1, 2, 3], and should be "
-        "[-7, -7, 392]. The first row is the start, before any step.",
+        "[-7, -7, 392]. The first row is θ₁, θ₂ and C at the start, before any step.",
         "the example of 3.4 does not hold: converges(np.eye(2), 0.5) stops with "
         "ZeroDivisionError: division by zero, in line 2 of the cell that begins with “def "
         "converges(H, step_size):”: return 1 / 0",
         "the example of 3.5 does not hold: jacobian(np.array([1.0, 1.0])) stops with NameError: "
-        "name 'jacobian' is not defined. Run the cell that defines it, and keep the name.",
+        "name 'jacobian' is not defined: its cell was not run, has stopped, or uses another name.",
     ]
     assert status == 1
 
