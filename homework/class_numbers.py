@@ -78,7 +78,8 @@ def _generator(problem, seed):
 def _problem_1(rng):
     steepest, begin = 3, (1, 1)
     if rng is not None:
-        steepest, begin = int(rng.integers(4, 13)), tuple(_signed(rng, 2))
+        steepest, size = int(rng.integers(4, 13)), int(rng.integers(1, 6))
+        begin = tuple((size * rng.choice([-1, 1], 2)).tolist())
     return [
         ("STEEPEST", steepest, "1.2: the largest curvature that both valleys have"),
         ("BEGIN", begin, "1.2: where both descents begin"),
@@ -145,7 +146,7 @@ def _problem_5(rng):
 _ROWS = {1: _problem_1, 2: _problem_2, 3: _problem_3, 4: _problem_4, 5: _problem_5}
 
 
-def _signed(rng, size, most=4):
+def _signed(rng, size, most):
     """Whole numbers from 1 to `most`, each with a sign."""
     return (rng.integers(1, most + 1, size) * rng.choice([-1, 1], size)).tolist()
 

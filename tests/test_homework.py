@@ -243,7 +243,7 @@ def test_two_thirds_of_what_converges_is_worth_half_a_point():
     def half_of_the_others(H, step_size):
         values = np.linalg.eigvalsh(H)
         inside = bool(step_size * values[-1] < 2)
-        return inside and (values[0] > 0 or len(H) == 2)
+        return inside and (values[0] > 0 or len(H) == 3)
 
     for answer, wanted in ((bowls_only, 1), (half_of_the_others, 0.5)):
         got = [points("3.4", names(3) | {"converges": answer}, draw=draw).points for draw in (1, 2)]

@@ -56,6 +56,8 @@ def worth(points, part, ask, numbers):
         part(ask, numbers)
     except Refused as refused:
         return Points(0.0, (str(refused),))
+    except (ValueError, TypeError, IndexError, OverflowError):  # lists of odd lengths, for example
+        return Points(0.0, ("The answer's values are not of the kind that was asked for.",))
     return Points(points)
 
 
@@ -85,7 +87,17 @@ def close(got, wanted, tol=1e-6):
 
 def number(value):
     """Whether a value that came through the line is a number, and not nan."""
-    return type(value) in (int, float) and not math.isnan(value)
+    if type(value) is int:
+        return abs(value) < 2**63
+    return type(value) is float and not math.isnan(value)
+
+
+def shape(value):
+    """The shape of nested lists, or None where their lengths differ."""
+    try:
+        return np.shape(value)
+    except ValueError:
+        return None
 
 
 def check_of(question):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import ortho_group
 
 from helpers.race import race
-from homework.checks import Made, close, demand, number, worth
+from homework.checks import Made, close, demand, number, shape, worth
 
 
 def _verdict(ask, item, true):
@@ -17,9 +17,8 @@ def q1_1(ask, numbers):
     """Six costs whose curvatures are a million times apart and more."""
 
     def part(ask, numbers):
-        costs = [_valley(numbers.rng, scale) for scale in (1e-6, 1e-2, 1e1, 1e5, 1e9)]
-        scale = float(numbers.rng.uniform(1, 9) * 1e4)
-        costs.append(("well", "well_gradient", scale, lambda x: scale * np.sum(x**4)))
+        costs = [_valley(numbers.rng, scale) for scale in (1e-9, 1e-2, 1e1, 1e9)]
+        costs += [_well(float(numbers.rng.uniform(1, 9) * scale)) for scale in (1e-4, 1e4)]
         for cost, gradient, given, value in costs:
             point = numbers.rng.uniform(1, 2, size=len(given) if cost == "bowl" else 3)
             made = [Made(cost, given), Made(gradient, given, *([0.0] if cost == "bowl" else []))]
@@ -43,6 +42,10 @@ def _valley(rng, scale):
     return "bowl", "linear", H, lambda x: float(x @ H @ x) / 2
 
 
+def _well(scale):
+    return "well", "well_gradient", scale, lambda x: scale * np.sum(x**4)
+
+
 def bowl(rng, n, least=0.5, most=4.0):
     """A symmetric matrix (n, n) with eigenvalues between `least` and `most`."""
     Q = ortho_group.rvs(n, random_state=rng)
@@ -55,12 +58,12 @@ def q1_2(ask, numbers):
     def part(ask, numbers):
         for name, ahead in (("plain_wins", 0), ("adam_wins", 1)):
             H = ask.value(name)
-            shape = np.shape(H) == (2, 2) and all(number(each) for row in H for each in row)
-            demand(shape, f"{name} has to be a matrix of 2×2 numbers.")
+            fits = shape(H) == (2, 2) and all(number(each) for row in H for each in row)
+            demand(fits, f"{name} has to be a matrix of 2×2 numbers.")
             H = np.array(H, dtype=float)
             valley = np.allclose(H, H.T) and np.linalg.eigvalsh(H)[0] > 0
             demand(valley, f"{name} has to be symmetric, with two positive eigenvalues.")
-            narrow = np.linalg.eigvalsh(H)[0] <= np.linalg.eigvalsh(H)[1] / 2
+            narrow = np.linalg.eigvalsh(H)[0] <= 0.500001 * np.linalg.eigvalsh(H)[1]
             demand(narrow, f"The smaller curvature of {name} is more than half of the larger one.")
             steep = close(float(np.linalg.eigvalsh(H)[1]), numbers.steepest, 0.01)
             demand(steep, f"The largest curvature of {name} is not your class's `steepest`.")
@@ -75,11 +78,12 @@ def q1_2(ask, numbers):
 
 
 def q1_3(ask, numbers):
-    """Four pairs of different sizes."""
+    """Four pairs of different sizes, the first or the second of them larger."""
 
     def part(ask, numbers):
-        for _ in range(4):
-            n, m = (int(k) for k in numbers.rng.choice(np.arange(2, 30), 2, replace=False))
+        for turned in (False, True, True, False):
+            pair = sorted(numbers.rng.choice(np.arange(2, 30), 2, replace=False).tolist())
+            n, m = pair[::-1] if turned else pair
             fits = ask("jacobian_shape", n, m) == [m, n]
             demand(fits, "jacobian_shape: multiply the Jacobian by a step. Which side fits it?")
         _verdict(ask, 3, False)
@@ -88,11 +92,19 @@ def q1_3(ask, numbers):
 
 
 def q1_4(ask, numbers):
-    """Batches that do not divide the rows, and one that does."""
+    """Batches that divide the rows, do not, nearly do, and are larger than the table."""
 
     def part(ask, numbers):
-        for extra in (0, 1, 2, 3, 5):
-            batch, whole, epochs = (int(k) for k in numbers.rng.integers([6, 2, 2], [40, 30, 9]))
+        for extra, whole, more in (
+            (0, 4, 0),
+            (1, 2, 200),
+            (2, 5, 0),
+            (3, 6, 0),
+            (5, 0, 9),
+            (1, 7, 0),
+        ):
+            batch, epochs = (int(k) for k in numbers.rng.integers([6, 2], [40, 9]))
+            batch += more
             rows, wanted = batch * whole + extra, (whole + (extra > 0)) * epochs
             fits = close(ask("updates", rows, batch, epochs), wanted)
             demand(fits, "updates: what becomes of the rows that are left at the end of an epoch?")
@@ -108,7 +120,7 @@ def q1_5(ask, numbers):
         for length in (1, 3, 4, 6, 8, 10):
             n = int(numbers.rng.integers(1, 4))
             program, x = _program(numbers.rng, n, length), numbers.rng.uniform(-1, 1, size=n)
-            fits = close(ask("tape_gradient", program, x), _gradient(program, x), 1e-7)
+            fits = close(ask("tape_gradient", program, x), _gradient(program, x), 1e-4)
             demand(fits, "tape_gradient: is each use of a value counted, and each operation right?")
         _verdict(ask, 5, False)
 
@@ -174,7 +186,7 @@ def q1_8(ask, numbers):
     """Bowls in two to four dimensions."""
 
     def part(ask, numbers):
-        for n in (2, 3, 4):
+        for n in (2, 3, 4, 2, 3, 4, 5):
             H = bowl(numbers.rng, n)
             fits = close(ask("largest_stable_step", H), 2 / np.linalg.eigvalsh(H)[-1])
             demand(fits, "largest_stable_step: which of the curvatures gives way first?")

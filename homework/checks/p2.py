@@ -20,9 +20,9 @@ def drawn(rng, widths):
 
 
 def _nets(rng, widths):
-    yield list(widths)
-    for layers in (2, 3):
-        yield [int(k) for k in rng.integers(2, 9, size=layers)] + [1]
+    same = int(rng.integers(2, 9))
+    yield from ([*widths], [4, 3], [same, same, 3])
+    yield [int(k) for k in rng.integers(2, 9, size=3)] + [1]
 
 
 def _same(name, outputs, ask, numbers):
@@ -63,8 +63,9 @@ def q2_4(ask, numbers):
     def part(ask, numbers):
         for length in (1, 2, 3, 4, 5, 6, 7, 8):
             pool = [tuple(int(k) for k in numbers.rng.integers(1, 4, size=2)) for _ in range(3)]
-            pool.append((int(numbers.rng.integers(1, 5)),))
+            pool += [(int(numbers.rng.integers(1, 5)),), (2, 3), (3, 2)]
             shapes = [pool[int(k)] for k in numbers.rng.integers(0, len(pool), size=length)]
+            shapes += [(2, 3), (3, 2)] * (length > 5)
             fits = close(ask("number_of_traces", shapes), len(set(shapes)))
             demand(fits, "number_of_traces: which calls find a graph that was made before?")
 

@@ -3,16 +3,18 @@
 import numpy as np
 from scipy.stats import ortho_group
 
-from homework.checks import Made, Points, Refused, close, demand, worth
+from classroom.makers import linear, well_gradient
+from homework.checks import Made, Points, Refused, close, demand, shape, worth
 from homework.checks.p1 import bowl
 from homework.class_numbers import three_steps
 
 
 def q3_1(ask, numbers):
-    """Six fresh points."""
+    """Eight fresh points, two in each quadrant."""
 
     def part(ask, numbers):
-        for x, y in numbers.rng.uniform(-9, 9, size=(6, 2)):
+        signs = [[1, 1], [1, -1], [-1, 1], [-1, -1]] * 2
+        for x, y in numbers.rng.uniform(0.5, 9, size=(8, 2)) * signs:
             wanted = [2 * numbers.a * x + numbers.b * y, numbers.b * x]
             fits = close(ask("grad_cost", np.array([x, y])), wanted)
             demand(fits, "grad_cost is wrong at a point of ours: derive each slope once more.")
@@ -21,19 +23,25 @@ def q3_1(ask, numbers):
 
 
 def q3_2(ask, numbers):
-    """Three maps in two or three dimensions; no step, one, and many."""
+    """Linear maps in two to five dimensions and a cubic one; no step, one, and many."""
 
     def part(ask, numbers):
-        for n, steps in ((2, 1), (3, 0), (3, 17)):
-            H, shift, start = bowl(numbers.rng, n), *numbers.rng.normal(size=(2, n))
-            size = float(numbers.rng.uniform(0.05, 0.3))
-            path = [start]
-            for _ in range(steps):
-                path.append(path[-1] - size * (H @ path[-1] + shift))
-            got = ask("descend", Made("linear", H, shift), start, size, steps)
-            demand(close(got, np.array(path)), f"descend gives another path for {steps} steps.")
+        for n, steps in ((2, 1), (5, 0), (3, 17)):
+            H, shift = bowl(numbers.rng, n), numbers.rng.normal(size=n)
+            _walks(ask, numbers, Made("linear", H, shift), linear(H, shift), n, steps)
+        scale = float(numbers.rng.uniform(0.001, 0.002))
+        _walks(ask, numbers, Made("well_gradient", scale), well_gradient(scale), 1, 9)
 
     return worth(1, part, ask, numbers)
+
+
+def _walks(ask, numbers, made, gradient, n, steps):
+    start = numbers.rng.integers(1, 9, size=n)  # whole numbers: the path must not be of them
+    size, path = float(numbers.rng.uniform(0.05, 0.3)), [start.astype(float)]
+    for _ in range(steps):
+        path.append(path[-1] - size * gradient(path[-1]))
+    got = ask("descend", made, start, size, steps)
+    demand(close(got, np.array(path)), f"descend gives another path for {steps} steps.")
 
 
 def q3_3(ask, numbers):
@@ -43,10 +51,10 @@ def q3_3(ask, numbers):
     def columns(which, what):
         def part(ask, numbers):
             got = ask.value("table")
-            shaped = np.shape(got) == (4, 3)
+            shaped = shape(got) == (4, 3)
             demand(shaped, "table needs four rows (θ₁, θ₂, C): the start, and each of three steps.")
             chosen = [[row[column] for column in which] for row in got]
-            fits = close(chosen, wanted[:, which], 1e-5)
+            fits = close(chosen, wanted[:, which], 1e-4)
             demand(fits, f"table: {what} are not those of your class's start, cost and step size.")
 
         return part
@@ -63,9 +71,9 @@ def q3_4(ask, numbers):
         inside = len(cases) < 12
         factor = float(rng.uniform(0.3, 0.97) if inside else rng.uniform(1.03, 2.5))
         cases.append((H, factor * 2 / np.linalg.eigvalsh(H)[-1], inside, True))
-    for negative in (1, 1, 1, 1, 2, 2):
-        values = rng.uniform(0.5, 4, size=2 if negative == 2 else 3)
-        values[:negative] *= -1
+    for negative, positive in ((1, 2), (1, 1), (1, 2), (2, 1), (2, 2), (2, 0)):
+        values = rng.uniform(3, 4, size=negative + positive)
+        values[:negative] = -rng.uniform(0.5, 1, size=negative)
         Q = ortho_group.rvs(len(values), random_state=rng)
         cases.append((Q @ np.diag(values) @ Q.T, float(rng.uniform(0.05, 0.4)), False, False))
     right = {True: [], False: []}
@@ -98,17 +106,24 @@ def q3_5(ask, numbers):
             demand(fits, "jacobian is wrong at a point of ours: check rows, columns and signs.")
 
     def curve(ask, numbers):
-        points = [(v, True) for v in on_the_curve(numbers, 6)]
-        while len(points) < 12:
+        curve = on_the_curve(numbers, 9)
+        points = [(v, True) for v in curve[:6]]
+        points += [(v + [0, float(numbers.rng.uniform(1e-5, 1e-3))], False) for v in curve[6:]]
+        for inside in (True, False, False):
             v = numbers.rng.uniform(-1, 1, size=2)
-            if abs(np.linalg.det(jacobian(numbers, *v))) > 0.1:
-                points.append((v, False))
+            while (np.linalg.det(jacobian(numbers, *v)) > 0) == inside or _flat(numbers, v) < 0.02:
+                v = numbers.rng.uniform(-1, 1, size=2)
+            points.append((v, False))
         for place in numbers.rng.permutation(12):
             v, wanted = points[place]
             fits = ask("singular", v) is wanted
             demand(fits, "singular is wrong at a point on the curve, or at one away from it.")
 
     return worth(0.5, values, ask, numbers) + worth(0.5, curve, ask, numbers)
+
+
+def _flat(numbers, v):
+    return abs(np.linalg.det(jacobian(numbers, *v)))
 
 
 def on_the_curve(numbers, how_many):
@@ -119,5 +134,6 @@ def on_the_curve(numbers, how_many):
         half = q * np.exp(q * x) / (2 * p)
         if half**2 > x**2 + 1e-3:
             root = np.sqrt(half**2 - x**2) * (1 if len(found) % 2 else -1)
-            found.append(np.array([x, -half + root]))
+            if abs(-half + root) < 1:
+                found.append(np.array([x, -half + root]))
     return found

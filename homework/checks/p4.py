@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import rel_entr, xlogy
 
-from homework.checks import close, demand, number, worth
+from homework.checks import close, demand, number, shape, worth
 
 
 def _distribution(rng, n, zeros=0):
@@ -26,6 +26,9 @@ def q4_1(ask, numbers):
             wanted = float(np.sum(xlogy(counts, p)))
             fits = close(ask("log_likelihood", counts, p), wanted)
             demand(fits, "log_likelihood: sum over the outcomes, each as often as it was seen.")
+        p = _distribution(numbers.rng, 4, 1)
+        gone = ask("log_likelihood", numbers.rng.integers(1, 9, size=4), p) == -np.inf
+        demand(gone, "log_likelihood: what if something was seen that has probability 0?")
 
     return worth(0.5, part, ask, numbers)
 
@@ -46,16 +49,21 @@ def q4_2(ask, numbers):
         for _ in range(2):
             demand(ask("kl", q, p) == np.inf, "kl: what if q rules out something that happens?")
             p, q = _distribution(rng, 5, 1), _distribution(rng, 5)
+        q, (first, last) = np.zeros(5), rng.permutation(5)[:2]
+        q[:], p = 0.25, np.full(5, 0.25)
+        p[first] = q[last] = 0  # as many zeros, in other places
+        demand(ask("kl", p, q) == np.inf, "kl: what if q rules out something that happens?")
 
     return worth(1, part, ask, numbers)
 
 
 def q4_3(ask, numbers):
-    """Six pairs, each part."""
+    """Six pairs and one in which q rules something out, each part."""
 
     def part(ask, numbers):
-        for n in (2, 3, 4, 5, 7, 9):
-            p, q = _distribution(numbers.rng, n, int(n == 5)), _distribution(numbers.rng, n)
+        for n in (2, 3, 4, 5, 7, 9, 6):
+            p = _distribution(numbers.rng, n, int(n == 5))
+            q = _distribution(numbers.rng, n, int(n == 6))
             entropy = -float(np.sum(xlogy(p, p)))
             wanted = [entropy + kl(p, q), kl(p, q), entropy]
             fits = close(ask("parts", p, q), wanted)
@@ -66,9 +74,9 @@ def q4_3(ask, numbers):
 
 def _fits(name):
     def part(ask, numbers):
-        for items in (3, 5, 8, 10, 12):
-            share = float(numbers.rng.uniform(0.2, 0.8))
-            counts = np.bincount(numbers.rng.binomial(items, share, 80), minlength=items + 1)
+        for items in (3, 5, 8, 12, 30):
+            share, people = float(numbers.rng.uniform(0.2, 0.8)), int(numbers.rng.integers(40, 200))
+            counts = np.bincount(numbers.rng.binomial(items, share, people), minlength=items + 1)
             wanted = float(counts @ np.arange(items + 1)) / (items * counts.sum())
             fits = close(ask(name, counts), wanted, 1e-6)
             demand(fits, f"{name} is not at the best θ of a fresh table, to six digits.")
@@ -84,10 +92,11 @@ def q4_4(ask, numbers):
 
 def _pair(ask, numbers, name):
     pair = ask.value(name)
-    shaped = np.shape(pair) == (2, numbers.num_outcomes) and all(number(x) for p in pair for x in p)
+    fits = shape(pair) == (2, numbers.num_outcomes)
+    shaped = fits and all(number(each) for p in pair for each in p)
     demand(shaped, f"{name} has to be two lists of {numbers.num_outcomes} probabilities.")
     p, q = np.array(pair, dtype=float)
-    proper = all(each.min() >= 0 and abs(each.sum() - 1) <= 1e-9 for each in (p, q))
+    proper = all(each.min() >= 0 and abs(each.sum() - 1) <= 1e-6 for each in (p, q))
     demand(proper, f"{name}: probabilities are not below 0, and sum to 1.")
     return kl(p, q), kl(q, p)
 
@@ -112,8 +121,9 @@ def q4_7(ask, numbers):
     """Six pairs of Gaussians; the other half point is for words."""
 
     def part(ask, numbers):
-        for _ in range(6):
-            means, sds = numbers.rng.normal(size=2), numbers.rng.uniform(0.3, 3, size=2)
+        for turned in (1, -1, 1, -1, 1, -1):
+            means = numbers.rng.normal(size=2)
+            sds = sorted(numbers.rng.uniform(0.3, 3, size=2))[::turned]
             (m, n), (s, t) = (tuple(map(float, pair)) for pair in (means, sds))
             wanted = np.log(t / s) + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5
             fits = close(ask("gaussian_kl", m, s, n, t), float(wanted))

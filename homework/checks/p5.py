@@ -17,29 +17,38 @@ def q5_1(ask, numbers):
             scores = numbers.rng.permutation(scores)
             rows = [numbers.rng.permutation([1] * k + [0] * (10 - k)) for k in scores]
             wanted = [int(k >= numbers.threshold) for k in scores]
-            fits = close(ask("rule", np.array(rows)), wanted)
+            got = ask("rule", np.array(rows))
+            fits = isinstance(got, list) and close([_as_number(each) for each in got], wanted)
             demand(fits, "rule: from which score on does your class's rule say yes?")
 
     return worth(0.5, part, ask, numbers)
+
+
+def _as_number(value):
+    return int(value) if isinstance(value, bool) else value
 
 
 def q5_2(ask, numbers):
     """½ for the counts; ½ for the log loss, with probabilities of 0 and 1 among them."""
 
     def counts(ask, numbers):
-        for n in (7, 30):
-            y, predicted = numbers.rng.integers(0, 2, size=(2, n))
-            wanted = [[int(np.sum((y == i) & (predicted == j))) for j in (0, 1)] for i in (0, 1)]
-            fits = close(ask("confusion", y, predicted), wanted)
+        for cells in ((2, 3, 5, 7), (0, 4, 1, 3), (6, 2, 0, 0), (0, 0, 0, 4)):
+            cells = [int(k) * int(numbers.rng.integers(1, 4)) for k in cells]
+            if cells[1] == cells[2]:
+                cells[1] += 1
+            order = numbers.rng.permutation(sum(cells))
+            y = np.repeat([0, 0, 1, 1], cells)[order]
+            predicted = np.repeat([0, 1, 0, 1], cells)[order]
+            fits = close(ask("confusion", y, predicted), [cells[:2], cells[2:]])
             demand(fits, "confusion: rows are the labels, columns the predictions; no comes first.")
 
     def losses(ask, numbers):
-        for n in (5, 40):
-            y, p = numbers.rng.integers(0, 2, size=n), numbers.rng.uniform(size=n)
-            p[:2] = 0.0, 1.0
-            y[:2] = 1, numbers.rng.integers(0, 2)
-            p_clipped = np.clip(p, 0.001, 0.999)
-            wanted = -float(np.mean(np.log(np.where(y == 1, p_clipped, 1 - p_clipped))))
+        for labels in ([1, 0, 1, 0, 1], [1] * 6, [0] * 6):
+            y = np.array(labels * 3)
+            p = numbers.rng.uniform(size=len(y))
+            p[:5] = [0.0, 1.0, 1.0, 0.0004, 0.9996]
+            clipped = np.clip(p, 0.001, 0.999)
+            wanted = -float(np.mean(np.log(np.where(y == 1, clipped, 1 - clipped))))
             fits = close(ask("log_loss", y, p), wanted)
             demand(fits, "log_loss: how probable did the model find the label that came? Clip it.")
 
@@ -65,16 +74,18 @@ def q5_3(ask, numbers):
     def blind(ask, numbers):
         rng, weights = numbers.rng, numbers.rng.uniform(1, 2, size=10)
         X, y, folds = rng.normal(size=(30, 10)), rng.integers(0, 2, size=30), _folds(rng, 30)
-        model, row = Made("fit_nearest", weights), int(rng.integers(30))
-        other = y.copy()
-        other[row] = 1 - y[row]
-        first, then = (ask("out_of_fold", model, X, labels, folds) for labels in (y, other))
-        shaped = all(np.shape(each) == (30,) and all(map(number, each)) for each in (first, then))
+        model, fit = Made("fit_nearest", weights), fit_nearest(weights)
+        first = ask("out_of_fold", model, X, y, folds)
+        shaped = isinstance(first, list) and len(first) == 30 and all(map(number, first))
         demand(shaped, "out_of_fold has to give one number for each row.")
-        same = first[row] == then[row]
-        demand(same, "out_of_fold: a row's prediction changed when its own label was flipped.")
-        memory = close(first, fit_nearest(weights)(X, y)(X))
-        demand(not memory, "out_of_fold: a model that knows rows by heart is right on all of them.")
+        for row in range(30):
+            other = y.copy()
+            other[row] = 1 - y[row]
+            then = ask("out_of_fold", model, X, other, folds)
+            same = isinstance(then, list) and len(then) == 30 and then[row] == first[row]
+            demand(same, "out_of_fold: a row's prediction changed when its own label was flipped.")
+        others = sorted(first) == sorted(held_out(fit, X, y, folds).tolist())
+        demand(others, "out_of_fold: these are not what models give that saw the other folds.")
         turned = ask("out_of_fold", model, X, 1 - y, folds)
         depends = close(turned, [1 - each for each in first])
         demand(depends, "out_of_fold: with all labels flipped, all predictions have to flip.")
@@ -150,8 +161,9 @@ def q5_5(ask, numbers):
         # A number that is the same for everybody depends on nothing, the labels included.
         demand(max(whole) - min(whole) > 0.1, "stack gives everybody nearly the same probability.")
         some = numbers.rng.permutation(600)[:50]
-        fits = close(ask("stack", *given, X[new][some], folds), [whole[k] for k in some])
-        demand(fits, "stack: a row's prediction changed when other new rows were left out.")
+        for few in (some, some[:1], some[1:2]):
+            fits = close(ask("stack", *given, X[new][few], folds), [whole[k] for k in few], 1e-4)
+            demand(fits, "stack: a row's prediction changed when other new rows were left out.")
 
     def low(ask, numbers):
         (X, y), folds = screening(numbers.rng, 900), _folds(numbers.rng, 300)
@@ -159,6 +171,8 @@ def q5_5(ask, numbers):
         got = ask("stack", *given, X[new], folds)
         shaped = isinstance(got, list) and len(got) == 600 and all(map(number, got))
         demand(shaped, "stack has to give one number for each new row.")
+        again = ask("stack", *given, X[new], _folds(numbers.rng, 300))
+        demand(again != got, "stack: with other folds nothing changed. What does it learn from?")
         seen, later = features(numbers.threshold, *given, X[new], folds)
         reference = _loss(y[new], fit_logistic(seen, y[known])(later))
         excess = _loss(y[new], got) - reference
@@ -175,12 +189,13 @@ def _loss(y, p):
 def q5_6(ask, numbers):
     """12 tables of losses, half of them with a difference that shows; ½ each for three parts."""
     rng, got, wanted = numbers.rng, [], []
-    for shown in rng.permutation([True] * 6 + [False] * 6):
-        n = int(rng.integers(20, 60))
+    kinds = [(shown, sign) for shown in (True, False) for sign in (1, -1)] * 3
+    for shown, sign in (kinds[place] for place in rng.permutation(12)):
+        n, scale = int(rng.integers(20, 60)), float(rng.uniform(0.1, 5))
         noise = rng.normal(size=n)
         noise = (noise - noise.mean()) / noise.std(ddof=1)
-        away = float(rng.uniform(2.5, 6) if shown else rng.uniform(0.2, 1.5))
-        gaps = noise + away / np.sqrt(n) * rng.choice([-1, 1])
+        away = float(rng.uniform(2.1, 4) if shown else rng.uniform(0.2, 1.8))
+        gaps = scale * (noise + sign * away / np.sqrt(n))
         b = rng.exponential(size=n)
         error = float(np.std(gaps, ddof=1) / np.sqrt(n))
         mean = float(np.mean(gaps))
