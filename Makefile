@@ -15,14 +15,14 @@ endif
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help run-all student self-check check accept sweep test test-all portable audit lab frames site pdf browser format lock environment figure data evidence bench clean
+.PHONY: help run-all student self-check grade check accept sweep test test-all portable audit lab frames site pdf browser format lock environment figure data evidence bench clean
 
 help: ## Show every target with one line
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo 'Options of run-all: ONLY="03 05"  DATA=table.csv  TEST=rows.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  LIMITS="--cell-limit 900"  TORCH_INDEX= (empty: PyTorch with CUDA)'
 
 # The shell reads these itself: what is typed may have quotation marks in it.
-export ONLY DATA TEST PARAMS SCHEDULER SEED LESSONS ADDRESS NOTEBOOK
+export ONLY DATA TEST PARAMS SCHEDULER SEED LESSONS ADDRESS NOTEBOOK SUBMISSIONS
 RUN = $(PY) -m runner.run --only "$$ONLY" --data "$$DATA" --unlabelled "$$TEST" --params "$$PARAMS" --scheduler "$$SCHEDULER" --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
 SITE := $(VENV)/requirements-site.lock
 NBVAL := --nbval --nbval-artefacts build
@@ -65,6 +65,9 @@ student: $(READY) ## The assignments for students, without answers: make student
 
 self-check: $(READY) ## Run a student's notebook, and say what has an answer: NOTEBOOK=build/student/03.ipynb
 	@$(PY) classroom/self_check.py "$$NOTEBOOK" || test $$? = 1
+
+grade: $(READY) ## Points and feedback for a folder of submissions: make grade SUBMISSIONS=folder SEED=2026
+	@$(PY) -m classroom.grade "$$SUBMISSIONS" --seed "$$SEED" --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(TRUST),--trust)
 
 # Where no kernel is, a slider shows frames: the notebooks with sliders leave them in build/frames.
 frames: $(READY)

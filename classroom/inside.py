@@ -3,11 +3,11 @@
 This runs where the student's code runs. It knows no check, no expected value and no points.
 """
 
-import json
 import numbers
 import os
 import random
 import sys
+from json import dumps, loads
 
 import numpy as np
 
@@ -146,21 +146,22 @@ NETS = {"torch_net": _torch_net, "keras_net": _keras_net}
 def main():
     """Run the cells that the first line brings, then answer a request a line.
 
-    The two pipes go to descriptors of their own first: what cells print goes nowhere.
+    The two pipes go to descriptors of their own first: what cells print goes nowhere. This module
+    keeps names of its own for what it uses, since cells may put something else into `json`.
     """
     asked, told = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nowhere, number)
-    first = json.loads(asked.readline())
+    first = loads(asked.readline())
     _limit(first["processes"], first["memory"])
     names = {}
     for names, error in run_cells(first["cells"]):
         sentence = "" if error is None else said(error, names)[:1_000]
-        print(json.dumps({"error": sentence}), file=told, flush=True)
+        print(dumps({"error": sentence}), file=told, flush=True)
     for line in asked:
-        request = json.loads(line)
-        reply = json.dumps(answer(names, request) | {"n": request["n"]})
+        request = loads(line)
+        reply = dumps(answer(names, request) | {"n": request["n"]})
         print(reply, file=told, flush=True)
 
 

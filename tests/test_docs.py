@@ -13,7 +13,16 @@ OWN = [ROOT / place / "README.md" for place in ("", "data", "homework")]
 PAGES = [*OWN, *sorted((ROOT / "docs").glob("*.md"))]
 PLACES = ("", "docs", "docs/site", "data", "tests", "notebooks", "helpers", "homework")
 ON_GITHUB = "../../actions/"  # of the fork whose README is looked at
-MADE = ("build/", "class.json", "my-notebooks", ".venv")  # by a command, and not in the repository
+MADE = (
+    "build/",
+    "class.json",
+    "feedback/",
+    "grades.csv",
+    "marks.csv",
+    "needs-a-person.csv",
+    "my-notebooks",
+    ".venv",
+)  # by a command, and not in the repository
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 

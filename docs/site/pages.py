@@ -73,13 +73,13 @@ def write(build: Path, folder: Path, paper: bool = False) -> None:
         for each in told[name]:
             webp(build / "frames" / each, told[name][each], folder / "frames" / each)
     copy(ROOT / "data/README.md", folder / "data/README.md")
-    text = visible((ROOT / "homework/README.md").read_text(encoding="utf-8"))
-    copy_text(re.sub(r"\[([^\]]+)\]\(\d+\.ipynb\)", r"\1", text), folder / "homework/README.md")
     for page in docs():
         copy(ROOT / page, folder / page)
     if paper:
         copy(HERE / "paper.md", folder / "index.md")
         return
+    text = visible((ROOT / "homework/README.md").read_text(encoding="utf-8"))
+    copy_text(re.sub(r"\[([^\]]+)\]\(\d+\.ipynb\)", r"\1", text), folder / "homework/README.md")
     opening, table, story, rest = readme()
     copy_text(f"# Run it yourself\n\n{rest}", folder / "README.md")
     copy(ROOT / "docs/saddle.png", folder / "docs/saddle.png")

@@ -1,0 +1,251 @@
+"""A closed room for one student's notebook: its cells run inside, and only bounded JSON comes out.
+
+The room is made by bubblewrap. It has its own processes, its own empty /tmp and /home, no network,
+and read-only copies of what an assignment needs. What ends a room is named, and is never a wrong
+answer: time, memory, a crash, or a reply that is none.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+LONGEST = 200_000  # bytes of a line that comes out
+PROCESSES, MEMORY = 64, 4 * 2**30
+NEEDED = (
+    "classroom/__init__.py",
+    "classroom/inside.py",
+    "classroom/makers.py",
+    "classroom/self_check.py",
+)
+SYSTEM = (
+    "/usr",
+    "/bin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/sbin",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+)
+GROUPS = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))  # of processes: versions 1 and 2
+
+
+class Ended(Exception):
+    """A room that is over before it was asked everything; `why` is a state."""
+
+    def __init__(self, why):
+        super().__init__(why)
+        self.why = why
+
+
+class NoWalls(Exception):
+    """This machine cannot make a closed room; the message says what to type."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds for a cell, for one that imports, for a value that is asked, and for a notebook."""
+
+    cell: float = 10
+    imports: float = 60
+    question: float = 5
+    whole: float = 120
+
+
+class Room:
+    """A process that runs `cells` [source] beside the helpers and data of a student's `folder`.
+
+    The first `given` cells are no student's, and import. `trust` leaves the walls out. Use it as a
+    context; `errors` has a sentence or "" for each cell.
+    """
+
+    def __init__(self, cells, folder, limits=Limits(), trust=False, given=0):
+        self.cells, self.folder, self.limits, self.trust = cells, Path(folder), limits, trust
+        self.given = given
+        self.errors, self.process, self.over_memory, self.heard = [], None, False, b""
+        self.began = time.monotonic()
+
+    def __enter__(self):
+        self.home = tempfile.mkdtemp(prefix="room-")
+        self.group = None
+        try:
+            self._start()
+            self._say({"cells": self.cells, "processes": PROCESSES, "memory": MEMORY})
+            for number, _ in enumerate(self.cells):
+                limit = self.limits.imports if number < self.given else self.limits.cell
+                error = self._hear(limit).get("error")
+                if not isinstance(error, str):
+                    raise Ended("garbled")
+                self.errors.append(error)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        if self.process:
+            _kill(self.process.pid)
+            self.process.stdin.close()
+            self.process.stdout.close()
+            self.process.wait()
+        shutil.rmtree(self.home, ignore_errors=True)
+        for _ in range(50 if self.group else 0):  # its last process may be a moment in leaving
+            with contextlib.suppress(OSError):
+                self.group.rmdir()
+                break
+            time.sleep(0.02)
+
+    def ask(self, request):
+        """The reply to a request; raises Ended."""
+        nonce = secrets.token_hex(8)
+        self._say(request | {"n": nonce})
+        reply = self._hear(self.limits.question)
+        if reply.get("n") != nonce or not ("value" in reply or isinstance(reply.get("error"), str)):
+            raise Ended("garbled")
+        return reply
+
+    def _start(self):
+        inside = "/room" if not self.trust else str(self.folder)
+        python = [sys.executable, "-m", "classroom.inside"]
+        variables = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": "/home",
+            "MPLBACKEND": "agg",
+            "LANG": "C.UTF-8",
+        }
+        variables |= {"IPYTHONDIR": "/home/.ipython", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        variables |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": inside}
+        if self.trust:
+            variables |= {"HOME": self.home, "IPYTHONDIR": f"{self.home}/.ipython"}
+            variables["PYTHONPATH"] = os.pathsep.join([str(self.folder), str(ROOT)])
+            command, cwd = python, self.home
+        else:
+            command, cwd = [*walls(self.folder, variables), *python], "/"
+            if os.geteuid() == 0:
+                self.group = _group()
+                # For root no other limit on the number of processes has an effect.
+                enter = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
+                command = ["/bin/sh", "-c", enter, str(self.group), *command]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=cwd,
+            env=variables if self.trust else {},
+            start_new_session=True,
+        )
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self):
+        """End the room where all of its processes together take too much memory."""
+        while self.process.poll() is None:
+            total = 0
+            with contextlib.suppress(psutil.Error):
+                own = psutil.Process(self.process.pid)
+                for each in [own, *own.children(recursive=True)]:
+                    with contextlib.suppress(psutil.Error):
+                        total += each.memory_info().rss
+            if total > MEMORY:
+                self.over_memory = True
+                _kill(self.process.pid)
+            time.sleep(0.2)
+
+    def _say(self, line):
+        try:
+            self.process.stdin.write(json.dumps(line).encode() + b"\n")
+            self.process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            raise Ended(self._why()) from None
+
+    def _hear(self, seconds):
+        """The next line that comes out, as a dictionary; raises Ended."""
+        until = min(time.monotonic() + seconds, self.began + self.limits.whole)
+        out = self.process.stdout.fileno()
+        while b"\n" not in self.heard:
+            left = until - time.monotonic()
+            if left <= 0 or not select.select([out], [], [], left)[0]:
+                raise Ended("timed out")
+            piece = os.read(out, 65_536)
+            if not piece:
+                raise Ended(self._why())
+            self.heard += piece
+            if len(self.heard) > LONGEST:
+                raise Ended("garbled")
+        line, _, self.heard = self.heard.partition(b"\n")
+        try:
+            told = json.loads(line)
+        except (ValueError, RecursionError):
+            raise Ended("garbled") from None
+        if not isinstance(told, dict):
+            raise Ended("garbled")
+        return told
+
+    def _why(self):
+        return "out of memory" if self.over_memory else "crashed"
+
+
+def walls(folder, variables):
+    """The command that makes a closed room, whose own files are those of a student's folder."""
+    tool = shutil.which("bwrap")
+    if not tool:
+        raise NoWalls(
+            "There is no bubblewrap here, so students' code would have no walls around it. Install "
+            "it (apt-get install bubblewrap), or type TRUST=1 if you trust all of them."
+        )
+    command = [tool, "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"]
+    command += ["--disable-userns", "--die-with-parent", "--new-session", "--clearenv"]
+    for name, value in variables.items():
+        command += ["--setenv", name, value]
+    small = ["--size", str(64 * 2**20), "--tmpfs"]
+    command += [*small, "/tmp", *small, "/home", "--proc", "/proc", "--dev", "/dev"]
+    for place in SYSTEM:
+        if os.path.islink(place):
+            command += ["--symlink", os.readlink(place), place]
+        elif os.path.exists(place):
+            command += ["--ro-bind", place, place]
+    for place in dict.fromkeys((sys.base_prefix, sys.prefix)):
+        if not place.startswith("/usr"):
+            command += ["--ro-bind", place, place]
+    for name in NEEDED:
+        command += ["--ro-bind", str(ROOT / name), f"/room/{name}"]
+    for name in ("helpers", "data"):
+        command += ["--ro-bind", str(Path(folder, name).resolve()), f"/room/{name}"]
+    command += [*small, "/dev/shm", "--chdir", "/home"]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+def _group():
+    """A new control group that bounds the number of its processes."""
+    for place in GROUPS:
+        if (place / "cgroup.procs").exists() and os.access(place, os.W_OK):
+            group = place / f"room-{os.getpid()}-{secrets.token_hex(6)}"
+            with contextlib.suppress(OSError):
+                group.mkdir()
+                (group / "pids.max").write_text(str(PROCESSES))
+                return group
+    raise NoWalls(
+        "You are root, and this machine lets nobody bound the number of a room's processes: run "
+        "this as another user."
+    )
+
+
+def _kill(pid):
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for each in (*process.children(recursive=True), process):
+            with contextlib.suppress(psutil.Error):
+                each.kill()
