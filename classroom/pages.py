@@ -202,7 +202,8 @@ def _write_feedback(grades, student, own, trust, used):
         for question, each in sorted(result["questions"].items()):
             total, most = total + each["points"], most + each["most"]
             said = html.escape(" ".join(each["said"])) or "✓" * (each["state"] == "right")
-            given = f"{each['points']:g} of {each['most']:g}"
+            got = "–" if each["state"] == "to be read" else f"{each['points']:g}"
+            given = f"{got} of {each['most']:g}"
             lines.append([html.escape(question), given, html.escape(each["state"]), said])
         body += _table(["question", "points", "", "what to look at"], lines)
         body += "".join(f"<p>Note: {html.escape(note)}.</p>" for note in result["notes"])
