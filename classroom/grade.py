@@ -17,9 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from classroom import intake, pages, self_check, solved, student
+from classroom import intake, pages, self_check, solved, student, tables
 from classroom.ask import Ask
-from classroom.room import Ended, Limits, NoWalls, Room, try_walls
+from classroom.merge import merged
+from classroom.room import Ended, Limits, Room
+from classroom.walls import NoWalls, try_walls
 from homework import checks
 from runner import notebook
 from runner.notebook import UsageError
@@ -28,114 +30,88 @@ ROOMS = 3  # for one notebook: what ends one costs its question, and the rest is
 ASIDE = "raise RuntimeError('this cell ended the room, and was left out')"
 
 
-def merged(submitted, given):
-    """([(key, code)] as it is run, {question: a word in a Markdown cell}, notes).
+def graded(submission, given, seed, draw, folder, trust=False):
+    """What a notebook gets: {"questions": {question: …}, "notes", "words", "code", "seconds"}.
 
-    The student's cells in the student's order; given cells are put back as they were, and missing
-    ones beside their neighbours. `given` is the notebook that was handed out.
+    `given` is the notebook as it was handed out, `folder` what was handed out with it, and `draw`
+    what the hidden arguments are drawn from.
     """
-    locked = {c.metadata.nbgrader.grade_id: c for c in given.cells if c.metadata.nbgrader.locked}
-    order = [cell.metadata.nbgrader.grade_id for cell in given.cells]
-    cells, notes, words, missing = [], [], {}, [key for key in order if key in locked]
-    for cell in submitted["cells"]:
-        key = cell["key"] if cell["key"] in order else ""
-        if key in locked:
-            if key not in missing:
-                continue  # a copy of a given cell
-            if cell["source"].rstrip() != locked[key].source.rstrip():
-                notes.append(f"the given cell {key} was changed, and is put back")
-            before = missing[: missing.index(key)]
-            missing = missing[len(before) + 1 :]
-            cells += [(each, locked[each]) for each in (*before, key)]
-        elif cell.get("cell_type") == "code":
-            cells.append((key, cell["source"]))
-        elif key:
-            words[key] = cell["source"]
-        else:
-            words.setdefault("own", "")
-            words["own"] += "\n" + cell["source"]
-    cells += [(key, locked[key]) for key in missing]
-    lost = [
-        key for key in order if key in locked and key not in {c["key"] for c in submitted["cells"]}
-    ]
-    notes += [f"the given cell {key} was lost, and is put back" for key in lost]
-    keys = [key for key, _ in cells if key and key not in locked]
-    notes += [
-        f"the cell {key} is there twice" for key in sorted({k for k in keys if keys.count(k) > 1})
-    ]
-    run = [(key, c if isinstance(c, str) else c.source) for key, c in cells if _is_code(c)]
-    return run, words, notes
-
-
-def _is_code(cell):
-    return isinstance(cell, str) or cell.cell_type == "code"
-
-
-def graded(submission, given, seed, draw, folder, trust=False, limits=None):
-    """What a notebook gets: {"questions": {question: …}, "notes", "words", "seconds"}."""
     began, problem = time.monotonic(), submission.problem
     cells, words, notes = merged(submission.notebook, given)
+    own = {c.metadata.nbgrader.grade_id: c.metadata.nbgrader for c in given.cells}
+    most = {key: meta.points for key, meta in own.items() if meta.grade}
     asked = solved.asked(solved.load()[problem])
-    most = {
-        c.metadata.nbgrader.grade_id: c.metadata.nbgrader.points
-        for c in given.cells
-        if c.metadata.nbgrader.grade
-    }
-    locked = [c.metadata.nbgrader.grade_id for c in given.cells if c.metadata.nbgrader.locked]
-    questions, open_ = {}, [*asked]
-    limits = limits or Limits(imports=120, whole=240) if problem == 2 else limits or Limits()
-    for _ in range(ROOMS):
-        own = next((n for n, (key, _) in enumerate(cells) if key not in locked), 0)
-        at, room = None, Room([code for _, code in cells], folder, limits, trust, own)
-        try:
-            with room:
-                for at in [*open_]:
-                    rng = np.random.default_rng([draw, seed, problem])
-                    numbers = checks.numbers_of(problem, seed, rng)
-                    got = checks.check_of(at)(Ask(room.ask), numbers)
-                    questions[at] = _judged(got, most[f"t{at.replace('.', '-')}"])
-                    open_.remove(at)
-                break
-        except Ended as ended:
-            if at is None:
-                number = len(room.errors)
-                key, _ = cells[min(number, len(cells) - 1)]
-                at = key[1:].replace("-", ".") if re.match(r"[at]\d-\d", key) else ""
-                notes.append(f"code cell {number + 1} ended the room ({ended.why})")
-                cells[min(number, len(cells) - 1)] = (key, ASIDE)
-            if at in open_:
-                open_.remove(at)
-                said = f"It was stopped: {ended.why}. A person looks at it."
-                key = f"t{at.replace('.', '-')}"
-                questions[at] = {"points": 0, "most": most[key], "state": ended.why, "said": [said]}
-    for at in open_:
-        said = "Other cells ended the room each time. A person looks at it."
-        key = f"t{at.replace('.', '-')}"
-        questions[at] = {"points": 0, "most": most[key], "state": "not asked", "said": [said]}
+    limits = Limits(imports=120, whole=240) if problem == 2 else Limits()
+    given_first = [key in own and own[key].locked for key, _ in cells].index(False)
+
+    def enter(code):
+        return Room(code, folder, limits, trust, given_first)
+
+    def check(question, room):
+        numbers = checks.numbers_of(problem, seed, np.random.default_rng([draw, seed, problem]))
+        return checks.check_of(question)(Ask(room.ask), numbers)
+
+    states, errors = _ask_all([*asked], cells, enter, check, notes)
+    questions = {q: _judged(got, most[f"t{q.replace('.', '-')}"]) for q, got in states.items()}
     _found_elsewhere(questions, asked, words)
     notes += [
         f"a cell stops ({key or 'own'}): {error[:120]}"
-        for (key, code), error in zip(cells, room.errors, strict=False)
+        for (key, code), error in zip(cells, errors, strict=False)
         if error and not key.startswith("t") and code != ASIDE
     ]
-    for key in (key for key in most if key.startswith("w")):
-        text = words.get(key, "").replace(self_check.STUB, "").strip()
-        question = f"{key[1:].replace('-', '.')} words"
-        state = "to be read" if len(text.split()) > 2 else "not answered"
-        questions[question] = {"points": 0, "most": most[key], "state": state, "said": []}
-    written = {
-        f"{key[1:].replace('-', '.')} words": words.get(key, "") for key in most if key[0] == "w"
-    }
+    written = {key: words.get(key, "") for key in most if key.startswith("w")}
+    questions |= {_in_words(key): _to_read(text, most[key]) for key, text in written.items()}
     return {
         "questions": questions,
         "notes": notes,
-        "words": written,
+        "words": {_in_words(key): text for key, text in written.items()},
         "code": {key: code for key, code in cells if re.match(r"a\d-\d", key)},
         "seconds": round(time.monotonic() - began, 1),
     }
 
 
+def _ask_all(open_, cells, enter, check, notes):
+    """({question: Points, or why it has none}, errors of the cells), in at most ROOMS rooms.
+
+    What ends a room costs its question: the cell is left out, or the question is not asked again.
+    """
+    found, room = {}, None
+    for _ in range(ROOMS):
+        at, room = "", enter([code for _, code in cells])
+        try:
+            with room:
+                for at in [*open_]:
+                    found[at] = check(at, room)
+                    open_.remove(at)
+            break
+        except Ended as ended:
+            if not at:
+                number = min(len(room.errors), len(cells) - 1)
+                key, _ = cells[number]
+                cells[number] = (key, ASIDE)
+                notes.append(f"code cell {number + 1} ended the room ({ended.why})")
+                at = key[1:].replace("-", ".") if re.match(r"[at]\d-\d", key) else ""
+            if at in open_:
+                open_.remove(at)
+                found[at] = ended.why
+    return found | dict.fromkeys(open_, "not asked"), room.errors
+
+
+def _in_words(key):
+    return f"{key[1:].replace('-', '.')} words"
+
+
+def _to_read(text, most):
+    long = len(text.replace(self_check.STUB, "").split()) > 2
+    state = "to be read" if long else "not answered"
+    return {"points": 0, "most": most, "state": state, "said": []}
+
+
 def _judged(got, most):
+    """A question's result, of its Points or of the state that ended it."""
+    if isinstance(got, str):
+        said = [f"It was stopped: {got}. A person looks at it."]
+        return {"points": 0, "most": most, "state": got, "said": said}
     if got.points >= most:
         state = "right"
     elif got.points:
@@ -225,7 +201,7 @@ def _main(options):
 def _line(submission, result):
     questions = result["questions"].values()
     points, most = (sum(each[name] for each in questions) for name in ("points", "most"))
-    people = sum(each["state"] not in pages.DONE for each in questions)
+    people = sum(each["state"] not in tables.DONE for each in questions)
     state = f"{people} for a person" if people else "graded"
     name = f"{submission.student}, {submission.problem}"
     return f"{name:40} {points:5g} of {most:g}  {state:16} {result['seconds']:6.1f} s"

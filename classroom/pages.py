@@ -4,16 +4,22 @@ Nothing that a student wrote is more than text on these pages: it is escaped, no
 nothing is loaded from anywhere.
 """
 
-import csv
-import hashlib
 import html
 import re
 from collections import Counter, defaultdict
 
+from classroom.tables import (
+    DONE,
+    by_hand,
+    code_of,
+    mark,
+    read_marks,
+    write_csv,
+    write_grades,
+    write_marks,
+)
 from runner import notebook
-from runner.notebook import UsageError
 
-DONE = ("right", "partly", "wrong", "not answered", "to be read", "read")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 56em; margin: 2em auto; padding: 0 1em; color: #222 }
@@ -31,21 +37,21 @@ def write(grades, results, said, rubric, seed, trust):
     `results` is [(Submission, result)], `said` the sentences about files that are no notebook.
     """
     rows = [(s, q, each, r) for s, r in results for q, each in r.get("questions", {}).items()]
-    codes = {_code(s, q, seed): (s, q, each) for s, q, each, _ in rows if _by_hand(q, each)}
+    codes = {code_of(s, q, seed): (s, q, each) for s, q, each, _ in rows if by_hand(q, each)}
     marks = read_marks(grades / "marks.csv", codes, rubric)
     for code, (_, question, each) in codes.items():
-        _mark(each, marks.get(code, {}), rubric.get(question.partition(" ")[0], []))
-    _write_marks(grades / "marks.csv", codes, marks, rubric)
+        mark(each, marks.get(code, {}), rubric.get(question.partition(" ")[0], []))
+    write_marks(grades / "marks.csv", codes, marks, rubric)
     students = defaultdict(list)
     for submission, result in results:
         students[submission.student].append((submission, result))
-    _write_grades(grades, students)
+    write_grades(grades, students)
     people = [(s, q, each) for s, q, each, _ in rows if each["state"] not in DONE]
     gone = [s for s, _ in results if s.state in ("unreadable", "twice")]
     table = [[s.student, q, each["state"], " ".join(each["said"])] for s, q, each in people]
     table += [[s.student, f"{s.problem}", s.state, " ".join(s.notes)] for s in gone]
     table += [["", "", "no notebook", sentence] for sentence in said]
-    _csv(grades / "needs-a-person.csv", ["student", "question", "why", "what is known"], table)
+    write_csv(grades / "needs-a-person.csv", ["student", "question", "why", "what is known"], table)
     for question, items in rubric.items():
         _write_reading(grades, question, items, rows, seed)
     used = set()
@@ -57,108 +63,6 @@ def write(grades, results, said, rubric, seed, trust):
         f"{grades}/grades.csv: {len(students)} students. {len(people) + len(gone)} answers need a "
         f"person, and {unread} are to be read: {grades}/reading/ and marks.csv."
     )
-
-
-def _by_hand(question, each):
-    return question.endswith(" words") or each["state"] not in DONE
-
-
-def _code(submission, question, seed):
-    """A name of an answer that does not say whose it is."""
-    return hashlib.sha256(f"{seed}/{submission.student}/{question}".encode()).hexdigest()[:8]
-
-
-def read_marks(file, codes, rubric):
-    """{answer: {column: text}} of marks.csv; UsageError names the row that cannot be."""
-    if not file.exists():
-        return {}
-    with open(file, encoding="utf-8-sig", newline="") as opened:
-        found = list(csv.DictReader(opened))
-    marks = {}
-    for number, row in enumerate(found, start=2):
-        where, code = f"{file}, row {number}", (row.get("answer") or "").strip("'")
-        if code not in codes:
-            raise UsageError(f"{where}: there is no answer {code!r}; take the row out.")
-        if code in marks:
-            raise UsageError(f"{where}: the answer {code} is there twice; keep one row.")
-        _, question, each = codes[code]
-        items, total = rubric.get(question.partition(" ")[0], []), 0.0
-        given = [item for item in items if (row.get(item["item"]) or "").strip()]
-        for item in given if question.endswith(" words") else []:
-            share = _number(row[item["item"]])
-            if share is None or not 0 <= share <= 1:
-                raise UsageError(
-                    f"{where}: {item['item']} takes a share from 0 to 1, not {row[item['item']]!r}."
-                )
-            total += share * item["points"]
-        points = (row.get("points") or "").strip()
-        value = _number(points) if points else None
-        if points and (value is None or not 0 <= value <= each["most"]):
-            raise UsageError(f"{where}: points are from 0 to {each['most']:g}, not {points!r}.")
-        if points and given and abs(value - total) > 1e-6:
-            said = f"points are {points}, and the items sum to {total:g}; empty one of the two."
-            raise UsageError(f"{where}: {said}")
-        marks[code] = row
-    return marks
-
-
-def _number(text):
-    try:
-        return float(str(text).replace(",", "."))
-    except ValueError:
-        return None
-
-
-def _mark(each, row, items):
-    """Take what a person has given an answer into its result."""
-    given = {item["item"]: _number(row.get(item["item"]) or "") for item in items}
-    if any(share is not None for share in given.values()):
-        each["points"] = sum((given[item["item"]] or 0) * item["points"] for item in items)
-        each["said"] = [item["missing"] for item in items if not given[item["item"]]]
-        each["state"] = "read"
-    elif (points := _number(row.get("points") or "")) is not None:
-        each["points"], each["state"] = points, "read"
-    if row.get("note") and each["state"] == "read":
-        each["said"] = [*each["said"], row["note"]]
-
-
-def _write_marks(file, codes, marks, rubric):
-    """The same file with a row for each answer, those that were filled in as they were."""
-    names = [item["item"] for items in rubric.values() for item in items]
-    table = []
-    for code, (_, question, _) in sorted(codes.items(), key=lambda each: (each[1][1], each[0])):
-        row, own = marks.get(code, {}), rubric.get(question.partition(" ")[0], [])
-        mine = [item["item"] for item in own] if question.endswith(" words") else []
-        cells = [(row.get(name) or "") if name in mine else "–" for name in names]
-        table.append([code, question, *cells, row.get("points") or "", row.get("note") or ""])
-    _csv(file, ["answer", "question", *names, "points", "note"], table)
-
-
-def _write_grades(grades, students):
-    names = sorted({q for own in students.values() for _, r in own for q in r.get("questions", {})})
-    table = []
-    for student, own in sorted(students.items()):
-        found = {q: each for _, r in own for q, each in r.get("questions", {}).items()}
-        points = [f"{found[name]['points']:g}" if name in found else "" for name in names]
-        total = sum(each["points"] for each in found.values())
-        open_ = [q for q, each in found.items() if each["state"] not in DONE]
-        unread = [q for q, each in found.items() if each["state"] == "to be read"]
-        states = [f"{s.problem} {s.state}" for s, _ in own if s.state]
-        late = [f"{s.problem}" for s, _ in own if s.late]
-        notes = [f"{s.problem}: {note}" for s, r in own for note in [*s.notes, *r.get("notes", [])]]
-        lists = [", ".join(each) for each in (open_, unread, states, late)]
-        table.append([student, *points, f"{total:g}", *lists, "; ".join(notes)])
-    head = ["student", *names, "total", "needs a person", "to be read", "missing", "late", "notes"]
-    _csv(grades / "grades.csv", head, table)
-
-
-def _csv(file, head, table):
-    """A table in which no text is a formula for a spreadsheet."""
-    lines = []
-    for row in [head, *table]:
-        cells = [f"'{c}" if re.match(r"[=+@\t\r-]", c) and _number(c) is None else c for c in row]
-        lines.append(",".join('"' + cell.replace('"', '""') + '"' for cell in cells))
-    notebook.write("\n".join(lines) + "\n", file)
 
 
 def _page(file, title, body):
@@ -183,7 +87,7 @@ def _write_reading(grades, question, items, rows, seed):
     name, answers = f"{question} words", []
     for submission, own, each, result in rows:
         if own == name and each["state"] != "not answered":
-            answers.append((_code(submission, own, seed), result["words"][own]))
+            answers.append((code_of(submission, own, seed), result["words"][own]))
     points = [[html.escape(i["item"]), f"{i['points']:g}", html.escape(i["full"])] for i in items]
     body = _table(["item", "points", "what it asks for"], points)
     for code, text in sorted(answers):

@@ -21,26 +21,11 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[1]
+from classroom.walls import PROCESSES, ROOT, walls
+from classroom.walls import group as new_group
+
 LONGEST = 200_000  # bytes of a line that comes out
-PROCESSES, MEMORY = 64, 4 * 2**30
-NEEDED = (
-    "classroom/__init__.py",
-    "classroom/inside.py",
-    "classroom/makers.py",
-    "classroom/self_check.py",
-)
-SYSTEM = (
-    "/usr",
-    "/bin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/sbin",
-    "/etc/alternatives",
-    "/etc/ld.so.cache",
-)
-GROUPS = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))  # of processes: versions 1 and 2
+MEMORY = 4 * 2**30  # bytes, of all processes of a room together
 
 
 class Ended(Exception):
@@ -49,10 +34,6 @@ class Ended(Exception):
     def __init__(self, why):
         super().__init__(why)
         self.why = why
-
-
-class NoWalls(Exception):
-    """This machine cannot make a closed room; the message says what to type."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +116,7 @@ class Room:
         else:
             command, cwd = [*walls(self.folder, variables), *python], "/"
             if os.geteuid() == 0:
-                self.group = _group()
+                self.group = new_group()
                 # For root no other limit on the number of processes has an effect.
                 enter = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
                 command = ["/bin/sh", "-c", enter, str(self.group), *command]
@@ -196,66 +177,6 @@ class Room:
 
     def _why(self):
         return "out of memory" if self.over_memory else "crashed"
-
-
-def walls(folder, variables):
-    """The command that makes a closed room, whose own files are those of a student's folder."""
-    tool = shutil.which("bwrap")
-    if not tool:
-        raise NoWalls(
-            "There is no bubblewrap here, so students' code would have no walls around it. Install "
-            "it (apt-get install bubblewrap), or type TRUST=1 if you trust all of them."
-        )
-    command = [tool, "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"]
-    command += ["--disable-userns", "--die-with-parent", "--new-session", "--clearenv"]
-    for name, value in variables.items():
-        command += ["--setenv", name, value]
-    small = ["--size", str(64 * 2**20), "--tmpfs"]
-    command += [*small, "/tmp", *small, "/home", "--proc", "/proc", "--dev", "/dev"]
-    for place in SYSTEM:
-        if os.path.islink(place):
-            command += ["--symlink", os.readlink(place), place]
-        elif os.path.exists(place):
-            command += ["--ro-bind", place, place]
-    for place in dict.fromkeys((sys.base_prefix, sys.prefix)):
-        if not place.startswith("/usr"):
-            command += ["--ro-bind", place, place]
-    for name in NEEDED:
-        command += ["--ro-bind", str(ROOT / name), f"/room/{name}"]
-    for name in ("helpers", "data"):
-        command += ["--ro-bind", str(Path(folder, name).resolve()), f"/room/{name}"]
-    command += [*small, "/dev/shm", "--chdir", "/home"]
-    return [*command, "--remount-ro", "/dev", "--remount-ro", "/"]
-
-
-def try_walls():
-    """Raise NoWalls, one sentence, where this machine makes no closed room."""
-    tool = walls(ROOT, {})[0]
-    least = [tool, "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "/bin/true"]
-    done = subprocess.run(least, capture_output=True, text=True)
-    if done.returncode:
-        said = done.stderr.strip().rpartition("\n")[2]
-        raise NoWalls(
-            f"bubblewrap can make no room on this machine ({said}). Type TRUST=1 if you trust all "
-            "of your students' code."
-        )
-    if os.geteuid() == 0:
-        _group().rmdir()
-
-
-def _group():
-    """A new control group that bounds the number of its processes."""
-    for place in GROUPS:
-        if (place / "cgroup.procs").exists() and os.access(place, os.W_OK):
-            group = place / f"room-{os.getpid()}-{secrets.token_hex(6)}"
-            with contextlib.suppress(OSError):
-                group.mkdir()
-                (group / "pids.max").write_text(str(PROCESSES))
-                return group
-    raise NoWalls(
-        "You are root, and this machine lets nobody bound the number of a room's processes: run "
-        "this as another user."
-    )
 
 
 def _kill(pid):

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from classroom import grade, intake, pages, room, solved, student
+from classroom import grade, intake, pages, room, solved, student, walls
 from runner.notebook import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,8 +24,8 @@ SOLVED = solved.load()
 
 def able():
     try:
-        room.try_walls()
-    except room.NoWalls:
+        walls.try_walls()
+    except walls.NoWalls:
         return False
     return True
 
@@ -67,7 +67,7 @@ def rooms():
     """What is left of rooms: processes, folders, control groups."""
     time.sleep(0.1)
     left = [each.name() for each in psutil.Process().children(recursive=True)]
-    groups = [str(g) for place in room.GROUPS for g in place.glob(f"room-{os.getpid()}-*")]
+    groups = [str(g) for place in walls.GROUPS for g in place.glob(f"room-{os.getpid()}-*")]
     return left + groups
 
 
@@ -440,7 +440,7 @@ def test_names_and_answers_are_text_and_no_more(tmp_path):
 
 def test_without_walls_it_says_what_to_do(tmp_path, monkeypatch, capsys):
     hand_in(tmp_path / "in", "jane", 3, notebook(3))
-    monkeypatch.setattr(room.shutil, "which", lambda name: None)
+    monkeypatch.setattr(walls.shutil, "which", lambda name: None)
     run(tmp_path, status=2)
     said = capsys.readouterr().err
     assert said.startswith("There is no bubblewrap here, so students' code would have no walls")
