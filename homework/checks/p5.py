@@ -47,9 +47,7 @@ def q5_2(ask, numbers):
             y = np.array(labels * 3)
             p = numbers.rng.uniform(size=len(y))
             p[:5] = [0.0, 1.0, 1.0, 0.0004, 0.9996]
-            clipped = np.clip(p, 0.001, 0.999)
-            wanted = -float(np.mean(np.log(np.where(y == 1, clipped, 1 - clipped))))
-            fits = close(ask("log_loss", y, p), wanted)
+            fits = close(ask("log_loss", y, p), _loss(y, p))
             demand(fits, "log_loss: how probable did the model find the label that came? Clip it.")
 
     return worth(0.5, counts, ask, numbers) + worth(0.5, losses, ask, numbers)
@@ -147,35 +145,34 @@ def q5_4(ask, numbers):
     return worth(1, part, ask, numbers)
 
 
+def _stacked(ask, numbers):
+    """(known rows, their labels, new rows, theirs, folds, what the student's stack gives)."""
+    (X, y), folds = screening(numbers.rng, 900), _folds(numbers.rng, 300)
+    got = ask("stack", X[:300], y[:300], X[300:], folds)
+    shaped = isinstance(got, list) and len(got) == 600 and all(map(number, got))
+    demand(shaped, "stack has to give one number for each new row.")
+    return X[:300], y[:300], X[300:], y[300:], folds, got
+
+
 def q5_5(ask, numbers):
     """½ for predictions row by row, 1 for a log loss as low as a plain stack's."""
-    known, new = slice(0, 300), slice(300, 900)
 
     def alone(ask, numbers):
-        (X, y), folds = screening(numbers.rng, 900), _folds(numbers.rng, 300)
-        given = X[known], y[known]
-        whole = ask("stack", *given, X[new], folds)
-        shaped = isinstance(whole, list) and len(whole) == 600 and all(map(number, whole))
-        demand(shaped, "stack has to give one number for each new row.")
+        X, y, X_new, _, folds, whole = _stacked(ask, numbers)
         demand(all(0 <= each <= 1 for each in whole), "stack has to give probabilities.")
         # A number that is the same for everybody depends on nothing, the labels included.
         demand(max(whole) - min(whole) > 0.1, "stack gives everybody nearly the same probability.")
         some = numbers.rng.permutation(600)[:50]
         for few in (some, some[:1], some[1:2]):
-            fits = close(ask("stack", *given, X[new][few], folds), [whole[k] for k in few], 1e-4)
+            fits = close(ask("stack", X, y, X_new[few], folds), [whole[k] for k in few], 1e-4)
             demand(fits, "stack: a row's prediction changed when other new rows were left out.")
 
     def low(ask, numbers):
-        (X, y), folds = screening(numbers.rng, 900), _folds(numbers.rng, 300)
-        given = X[known], y[known]
-        got = ask("stack", *given, X[new], folds)
-        shaped = isinstance(got, list) and len(got) == 600 and all(map(number, got))
-        demand(shaped, "stack has to give one number for each new row.")
-        again = ask("stack", *given, X[new], _folds(numbers.rng, 300))
+        X, y, X_new, y_new, folds, got = _stacked(ask, numbers)
+        again = ask("stack", X, y, X_new, _folds(numbers.rng, 300))
         demand(again != got, "stack: with other folds nothing changed. What does it learn from?")
-        seen, later = features(numbers.threshold, *given, X[new], folds)
-        reference = _loss(y[new], fit_logistic(seen, y[known])(later))
-        excess = _loss(y[new], got) - reference
+        seen, later = features(numbers.threshold, X, y, X_new, folds)
+        excess = _loss(y_new, got) - _loss(y_new, fit_logistic(seen, y)(later))
         demand(excess <= 0.02, f"stack: its log loss is {excess:.3f} above that of a plain stack.")
 
     return worth(0.5, alone, ask, numbers) + worth(1, low, ask, numbers)
