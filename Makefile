@@ -67,7 +67,7 @@ self-check: $(READY) ## Run a student's notebook, and say what has an answer: NO
 	@$(PY) classroom/self_check.py "$$NOTEBOOK" || test $$? = 1
 
 grade: $(READY) ## Points and feedback for a folder of submissions: make grade SUBMISSIONS=folder SEED=2026
-	@$(PY) -m classroom.grade "$$SUBMISSIONS" --seed "$$SEED" --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(TRUST),--trust)
+	@$(PY) -m classroom.grade "$$SUBMISSIONS" --seed "$$SEED" --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(TRUST),--trust) $(if $(HASH),--hash)
 
 # Where no kernel is, a slider shows frames: the notebooks with sliders leave them in build/frames.
 frames: $(READY)

@@ -10,10 +10,13 @@ from homework.checks import Made, Refused, Unanswered
 
 
 class Ask:
-    """`ask(name, *arguments)` and `ask.value(name)`, over a function that sends a request."""
+    """`ask(name, *arguments)` and `ask.value(name)`, over a function that sends a request.
+
+    `answered` tells whether any reply had a value, and `missing` names what is not defined at all.
+    """
 
     def __init__(self, send):
-        self.send = send
+        self.send, self.answered, self.missing = send, False, []
 
     def __call__(self, name, *arguments, then=None):
         """What the student's function returns, or what `then` (name, …) makes of it inside."""
@@ -29,7 +32,12 @@ class Ask:
     def _reply(self, request):
         reply = self.send(request)
         if "value" in reply:
+            self.answered = True
             return reply["value"]
+        if reply.get("missing"):
+            self.missing.append(request["ask"])
+        elif not reply.get("unanswered"):
+            self.answered = True
         raise (Unanswered if reply.get("unanswered") else Refused)(str(reply["error"]))
 
 

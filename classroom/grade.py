@@ -14,12 +14,14 @@ import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 
-from classroom import intake, pages, self_check, solved, student, tables
+from classroom import demo, intake, pages, solved, student, tables
 from classroom.ask import Ask
-from classroom.merge import merged
+from classroom.judge import in_words, judged
+from classroom.merge import merged, question_of
 from classroom.room import Ended, Limits, Room
 from classroom.walls import NoWalls, try_walls
 from homework import checks
@@ -31,108 +33,70 @@ ASIDE = "raise RuntimeError('this cell ended the room, and was left out')"
 
 
 def graded(submission, given, seed, draw, folder, trust=False):
-    """What a notebook gets: {"questions": {question: …}, "notes", "words", "code", "seconds"}.
+    """What a notebook gets: {"questions": {question: …}, "notes", "seconds"}.
 
     `given` is the notebook as it was handed out, `folder` what was handed out with it, and `draw`
     what the hidden arguments are drawn from.
     """
     began, problem = time.monotonic(), submission.problem
-    cells, words, notes = merged(submission.notebook, given)
-    own = {c.metadata.nbgrader.grade_id: c.metadata.nbgrader for c in given.cells}
-    most = {key: meta.points for key, meta in own.items() if meta.grade}
+    found = merged(submission.notebook, given)
+    stubs = {cell.metadata.nbgrader.grade_id: cell.source for cell in given.cells}
+    most = solved.worth(given)
     asked = solved.asked(solved.load()[problem])
     limits = Limits(imports=120, whole=240) if problem == 2 else Limits()
-    given_first = [key in own and own[key].locked for key, _ in cells].index(False)
 
-    def enter(code):
-        return Room(code, folder, limits, trust, given_first)
+    def enter():
+        return Room(folder, limits, trust)
 
     def check(question, room):
         numbers = checks.numbers_of(problem, seed, np.random.default_rng([draw, seed, problem]))
-        return checks.check_of(question)(Ask(room.ask), numbers)
+        ask = Ask(room.ask)
+        return checks.check_of(question)(ask, numbers), ask
 
-    states, errors = _ask_all([*asked], cells, enter, check, notes)
-    questions = {q: _judged(got, most[f"t{q.replace('.', '-')}"]) for q, got in states.items()}
-    _found_elsewhere(questions, asked, words)
-    notes += [
-        f"a cell stops ({key or 'own'}): {error[:120]}"
-        for (key, code), error in zip(cells, errors, strict=False)
-        if error and not key.startswith("t") and code != ASIDE
-    ]
-    written = {key: words.get(key, "") for key in most if key.startswith("w")}
-    questions |= {_in_words(key): _to_read(text, most[key]) for key, text in written.items()}
+    states, errors = _ask_all([*asked], found, enter, check)
+    questions = {}
+    for question, got in states.items():
+        key = question.replace(".", "-")
+        own = (most[f"t{key}"], asked[question], stubs[f"a{key}"])
+        questions[question] = judged(question, got, *own, found, errors)
+    for key in [key for key in most if key.startswith("w")]:
+        question = question_of(key)
+        questions[f"{question} words"] = in_words(question, key, most[key], found)
+    stopped = {key: error for key, error in errors.items() if error and not key.startswith("a")}
+    found.notes += [f"{key} stops with {shorten(error, 200)}" for key, error in stopped.items()]
     return {
         "questions": questions,
-        "notes": notes,
-        "words": {_in_words(key): text for key, text in written.items()},
-        "code": {key: code for key, code in cells if re.match(r"a\d-\d", key)},
+        "notes": found.notes[:20],
         "seconds": round(time.monotonic() - began, 1),
     }
 
 
-def _ask_all(open_, cells, enter, check, notes):
-    """({question: Points, or why it has none}, errors of the cells), in at most ROOMS rooms.
+def _ask_all(open_, found, enter, check):
+    """({question: (Points, Ask), or why it has none}, {cell: its error}), in at most ROOMS rooms.
 
     What ends a room costs its question: the cell is left out, or the question is not asked again.
     """
-    found, room = {}, None
+    states, errors, aside = {}, {}, set()
     for _ in range(ROOMS):
-        at, room = "", enter([code for _, code in cells])
+        at, number = "", 0
         try:
-            with room:
+            with enter() as room:
+                for number, (key, code, given) in enumerate(found.cells, start=1):
+                    error = room.run(ASIDE if number in aside else code, given)
+                    errors[key or f"code cell {number}"] = error
                 for at in [*open_]:
-                    found[at] = check(at, room)
+                    states[at] = check(at, room)
                     open_.remove(at)
             break
         except Ended as ended:
-            if not at:
-                number = min(len(room.errors), len(cells) - 1)
-                key, _ = cells[number]
-                cells[number] = (key, ASIDE)
-                notes.append(f"code cell {number + 1} ended the room ({ended.why})")
-                at = key[1:].replace("-", ".") if re.match(r"[at]\d-\d", key) else ""
+            if not at and number:
+                aside.add(number)
+                found.notes.append(f"code cell {number} ended the room ({ended.why})")
+                at = question_of(found.cells[number - 1][0])
             if at in open_:
                 open_.remove(at)
-                found[at] = ended.why
-    return found | dict.fromkeys(open_, "not asked"), room.errors
-
-
-def _in_words(key):
-    return f"{key[1:].replace('-', '.')} words"
-
-
-def _to_read(text, most):
-    long = len(text.replace(self_check.STUB, "").split()) > 2
-    state = "to be read" if long else "not answered"
-    return {"points": 0, "most": most, "state": state, "said": []}
-
-
-def _judged(got, most):
-    """A question's result, of its Points or of the state that ended it."""
-    if isinstance(got, str):
-        said = [f"It was stopped: {got}. A person looks at it."]
-        return {"points": 0, "most": most, "state": got, "said": said}
-    if got.points >= most:
-        state = "right"
-    elif got.points:
-        state = "partly"
-    else:
-        state = "not answered" if all(_open(said) for said in got.said) else "wrong"
-    return {"points": got.points, "most": most, "state": state, "said": list(got.said)}
-
-
-def _open(said):
-    return said.endswith(" is not answered yet.") or " is not there: " in said
-
-
-def _found_elsewhere(questions, asked, words):
-    """Send an answer to a person that is not there as code, but in a cell of Markdown."""
-    for question, names in asked.items():
-        texts = [words.get(f"a{question.replace('.', '-')}", ""), words.get("own", "")]
-        defined = any(re.search(rf"\bdef {n}\b|^{n} *=", t, re.M) for t in texts for n in names)
-        if defined and questions[question]["state"] == "not answered":
-            said = "The answer's cell is Markdown, so nothing of it ran. A person looks at it."
-            questions[question] |= {"state": "answer is Markdown", "said": [said]}
+                states[at] = ended.why
+    return states | dict.fromkeys(open_, "not asked"), errors
 
 
 def main(arguments=None):
@@ -144,6 +108,7 @@ def main(arguments=None):
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--force", action="store_true", help="grade again what has not changed")
     parser.add_argument("--trust", action="store_true", help="run students' code without walls")
+    parser.add_argument("--hash", action="store_true", help="write a code for each student's name")
     options = parser.parse_args(arguments)
     try:
         return _main(options)
@@ -156,55 +121,110 @@ def main(arguments=None):
 
 
 def _main(options):
-    if not str(options.submissions) or not options.submissions.exists():
+    if not options.submissions.name or not options.submissions.exists():
         raise UsageError(f"There are no submissions at {str(options.submissions)!r}.")
-    seed = _seed(options.seed)
+    seed, folder = _seed(options.seed), options.grades / "class"
     if not options.trust:
         try_walls()
-    rubric = tomllib.loads((solved.ROOT / "homework" / "rubric.toml").read_text(encoding="utf-8"))
-    folder = options.grades / "class"
     handed_out = student.files(seed)
     for name, content in handed_out.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     given = {n: student.copy(nb, n, seed) for n, nb in solved.load().items()}
-    submissions, said = intake.collect(options.submissions)
+    submissions, said = intake.collect(options.submissions, [*handed_out, demo.POINTS])
     if not submissions:
         raise UsageError(f"There is no notebook in {options.submissions}.")
+    if options.hash:
+        said = _without_names(options.grades, submissions, said)
+    results = _graded_or_kept(submissions, given, seed, folder, options)
+    rubric = tomllib.loads((solved.ROOT / "homework" / "rubric.toml").read_text(encoding="utf-8"))
+    answers = tables.answers_of(results, rubric, seed)
+    marks, changed = tables.take_marks(options.grades, answers)
+    tables.write_marks(options.grades, answers, marks, rubric)
+    tables.write_grades(options.grades, results, answers)
+    people = tables.write_needs(options.grades, results, answers, said)
+    worth = {n: sum(solved.worth(nb).values()) for n, nb in given.items()}
+    pages.write(options.grades, results, answers, marks, rubric, worth, options.trust)
+    for sentence in [*(f"{who}: {sentence}" for who, sentence in said), *changed]:
+        print(sentence)
+    unread = sum(answer.result["state"] == "to be read" for answer in answers)
+    students = len({submission.student for submission in submissions})
+    print(
+        f"{options.grades}/grades.csv: {students} students. {people} matters need a person "
+        f"(needs-a-person.csv), and {unread} answers are to be read (reading/)."
+    )
+    return _compare(options.submissions / demo.POINTS, options.grades / "grades.csv")
+
+
+def _graded_or_kept(submissions, given, seed, folder, options):
+    """[(Submission, result)]: what was graded before, and has not changed since, is not again."""
     kept = options.grades / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    draw = _draw(options)
-    code = _code()
+    draw, code, began = _draw(options), _code(), time.monotonic()
+    files = {}
+    for number, each in enumerate(submissions):
+        if each.notebook is not None:
+            whole = [each.student, each.notebook, seed, draw, code, options.trust]
+            content = json.dumps(whole, sort_keys=True).encode("utf-8", "surrogatepass")
+            files[number] = kept / f"{hashlib.sha256(content).hexdigest()[:24]}.json"
+    new = [number for number, file in files.items() if not file.exists()]
+    done = []
 
-    def one(submission):
-        if submission.notebook is None:
-            return submission, {}
-        whole = [submission.student, submission.notebook, seed, draw, code, options.trust]
-        content = json.dumps(whole, sort_keys=True)
-        file = kept / f"{hashlib.sha256(content.encode()).hexdigest()[:24]}.json"
-        if not file.exists():
-            result = graded(
-                submission, given[submission.problem], seed, draw, folder, options.trust
-            )
-            notebook.write(json.dumps(result, indent=1), file)
-            print(_line(submission, result), flush=True)
-        return submission, json.loads(file.read_text(encoding="utf-8"))
+    def one(number):
+        each = submissions[number]
+        try:
+            got = graded(each, given[each.problem], seed, draw, folder, options.trust)
+            notebook.write(json.dumps(got, indent=1), files[number])
+        except Exception as error:  # ours, and no reason that the others wait
+            each.state = "not graded"
+            each.notes.append(f"the grader stopped with {type(error).__name__}: {error}")
+            got = {"questions": {}, "seconds": 0.0}
+        done.append(number)
+        left = (time.monotonic() - began) / len(done) * (len(new) - len(done))
+        print(_line(each, got, left), flush=True)
 
     with ThreadPoolExecutor(options.workers or 2) as pool:
-        results = list(pool.map(one, submissions))
-    for sentence in said:
-        print(sentence)
-    print(pages.write(options.grades, results, said, rubric, seed, options.trust))
-    return 0
+        list(pool.map(one, new))
+    results = []
+    for number, each in enumerate(submissions):
+        file = files.get(number)
+        there = file is not None and file.exists()
+        results.append((each, json.loads(file.read_text(encoding="utf-8")) if there else {}))
+    return results
 
 
-def _line(submission, result):
-    questions = result["questions"].values()
+def _line(submission, got, left):
+    questions = got["questions"].values()
     points, most = (sum(each[name] for each in questions) for name in ("points", "most"))
     people = sum(each["state"] not in tables.DONE for each in questions)
-    state = f"{people} for a person" if people else "graded"
+    state = f"{people} for a person" if people else submission.state or "graded"
     name = f"{submission.student}, {submission.problem}"
-    return f"{name:40} {points:5g} of {most:g}  {state:16} {result['seconds']:6.1f} s"
+    left = f"{left / 60:.0f} min left" if left > 90 else f"{left:.0f} s left"
+    return f"{name:40} {points:5g} of {most:g}  {state:16} {got['seconds']:6.1f} s  {left:>11}"
+
+
+def _without_names(grades, submissions, said):
+    """Put a code in the place of each student's name; names.csv says whose is which."""
+    names = sorted({each.student for each in submissions} | {who for who, _ in said})
+    codes = {name: f"student-{hashlib.sha256(name.encode()).hexdigest()[:6]}" for name in names}
+    for each in submissions:
+        each.student = codes[each.student]
+    grades.mkdir(parents=True, exist_ok=True)
+    tables.write_csv(grades / "names.csv", ["code", "student"], [[c, n] for n, c in codes.items()])
+    return [(codes[who], sentence) for who, sentence in said]
+
+
+def _compare(wanted, got):
+    """Say whether the points are those that a generated class comes with (make student)."""
+    if not wanted.is_file():
+        return 0
+    points, found = tables.read(wanted, "student", "points"), tables.read(got, "student", "total")
+    wrong = [name for name in points if points[name] != found.get(name)]
+    for name in wrong:
+        print(f"{name} has {found.get(name)} points, and should have {points[name]}.")
+    right = len(points) - len(wrong)
+    print(f"{wanted}: {right} of {len(points)} students have the points that it says.")
+    return 1 if wrong else 0
 
 
 def _seed(typed):

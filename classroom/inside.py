@@ -12,7 +12,7 @@ from json import dumps, loads
 import numpy as np
 
 from classroom.makers import MAKERS
-from classroom.self_check import run_cells
+from classroom.self_check import new_notebook
 from helpers.example import kind, said
 
 
@@ -20,9 +20,11 @@ def answer(names, request):
     """The reply to a request, from the notebook's variables `names` {name: value}."""
     name = request["ask"]
     try:
-        if names.get(name) is None:
-            how = "is not answered yet" if name in names else "is not there: is its cell gone"
-            return {"error": f"{name} {how}.", "unanswered": True}
+        if name not in names:
+            gone = {"unanswered": True, "missing": True}
+            return {"error": f"{name} is not there: does a cell define it?"} | gone
+        if names[name] is None:
+            return {"error": f"{name} is not answered yet.", "unanswered": True}
         value = names[name]
         if "args" in request:
             arguments = [decoded(each, names) for each in request["args"]]
@@ -36,7 +38,7 @@ def answer(names, request):
         return {"error": f"{name} is not answered yet.", "unanswered": True}
     except Unplain as error:
         return {"error": f"{name} gives {error}."}
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return {"error": f"{name} stops with {said(error, names)}"}
 
 
@@ -144,25 +146,29 @@ NETS = {"torch_net": _torch_net, "keras_net": _keras_net}
 
 
 def main():
-    """Run the cells that the first line brings, then answer a request a line.
+    """Run the cells and answer the requests that come in, a line each, with a line each.
 
     The two pipes go to descriptors of their own first: what cells print goes nowhere. This module
-    keeps names of its own for what it uses, since cells may put something else into `json`.
+    keeps names of its own for what it uses, since cells may put something else into `json`. A
+    process that a cell has forked does not get to reply.
     """
-    asked, told = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w")
+    asked, told, own = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w"), os.getpid()
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nowhere, number)
     first = loads(asked.readline())
     _limit(first["processes"], first["memory"])
-    names = {}
-    for names, error in run_cells(first["cells"]):
-        sentence = "" if error is None else said(error, names)[:1_000]
-        print(dumps({"error": sentence}), file=told, flush=True)
+    run, names = new_notebook()
     for line in asked:
         request = loads(line)
-        reply = dumps(answer(names, request) | {"n": request["n"]})
-        print(reply, file=told, flush=True)
+        if "run" in request:
+            error = run(request["run"])
+            reply = {"value": "" if error is None else said(error, names)[:1_000]}
+        else:
+            reply = answer(names, request)
+        if os.getpid() != own:
+            os._exit(0)
+        print(dumps(reply | {"n": request["n"]}), file=told, flush=True)
 
 
 def _limit(processes, memory):

@@ -1,44 +1,116 @@
-"""A student's cells and the given ones, as one notebook that is run."""
+"""A student's cells and the given ones, as one notebook that is run; and what the student wrote."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Merged:
+    """A notebook as it is run, and what is known of its cells.
+
+    `cells` is [(key, code, given)] in the order in which they run: a key such as "a3-1", or "" for
+    a cell of the student's own. `sections` is {question: [(key, type, text)]} of what the student
+    wrote from a question's text to the next one's, and `notes` are sentences that change no points.
+    """
+
+    cells: list = field(default_factory=list)
+    sections: dict = field(default_factory=lambda: defaultdict(list))
+    notes: list = field(default_factory=list)
+    doubled: set = field(default_factory=set)
+
+    def words(self, question, key):
+        """The answer in words to a question: its cell `key`, and what stands in cells beside it."""
+        rest = self.sections.get(question, ())
+        return "\n\n".join(text for k, kind, text in rest if k in ("", key) or kind == "added")
+
+    def code(self, question):
+        """What a student wrote to a question in cells of code, also if a cell became Markdown."""
+        rest = self.sections.get(question, ())
+        return "\n\n".join(text for key, kind, text in rest if key[:1] != "w" and kind != "added")
 
 
 def merged(submitted, given):
-    """([(key, code)] as it is run, {question: a word in a Markdown cell}, notes).
+    """The student's cells in the student's order, with the given ones put back: a Merged.
 
-    The student's cells in the student's order; given cells are put back as they were, and missing
-    ones beside their neighbours. `given` is the notebook that was handed out.
+    `given` is the notebook that was handed out. A given cell that was lost comes back beside its
+    neighbours. One that was changed runs as the student's own, and then as it was.
     """
-    locked = {c.metadata.nbgrader.grade_id: c for c in given.cells if c.metadata.nbgrader.locked}
-    order = [cell.metadata.nbgrader.grade_id for cell in given.cells]
-    cells, notes, words, missing = [], [], {}, [key for key in order if key in locked]
-    for cell in submitted["cells"]:
-        key = cell["key"] if cell["key"] in order else ""
+    handed = {cell.metadata.nbgrader.grade_id: cell for cell in given.cells}
+    locked = {key: cell for key, cell in handed.items() if cell.metadata.nbgrader.locked}
+    cells = _with_keys(submitted["cells"], handed)
+    there = [key for key, _, _ in cells]
+    made, missing, at = Merged(), list(locked), ""
+    for key, kind, text in cells:
+        at = question_of(key) or at
+        changed = key not in handed or not _same(text, handed[key].source)
         if key in locked:
-            if key not in missing:
-                continue  # a copy of a given cell
-            if cell["source"].rstrip() != locked[key].source.rstrip():
-                notes.append(f"the given cell {key} was changed, and is put back")
-            before = missing[: missing.index(key)]
-            missing = missing[len(before) + 1 :]
-            cells += [(each, locked[each]) for each in (*before, key)]
-        elif cell.get("cell_type") == "code":
-            cells.append((key, cell["source"]))
-        elif key:
-            words[key] = cell["source"]
-        else:
-            words.setdefault("own", "")
-            words["own"] += "\n" + cell["source"]
-    cells += [(key, locked[key]) for key in missing]
-    lost = [
-        key for key in order if key in locked and key not in {c["key"] for c in submitted["cells"]}
+            made.cells += [("", text, False)] if changed and kind == "code" else []
+            if changed:
+                made.notes.append(f"the given cell {key} was changed, and is put back")
+                added = _added(text, locked[key].source)
+                own = "added" if kind == "markdown" else kind
+                made.sections[at] += [("", own, added)] if added else []
+            if key in missing:  # and otherwise it is a copy
+                before = missing[: missing.index(key) + 1]
+                missing = missing[len(before) :]
+                made.cells += [_given(each, locked) for each in before]
+            continue
+        if not changed and there.count(key) > 1:
+            continue  # a copy of an answer's cell, with nothing in it
+        if kind == "code":
+            made.cells.append((key, text, False))
+        if changed and text.strip():
+            made.sections[at].append((key, kind, text))
+    made.cells += [_given(key, locked) for key in missing]
+    made.cells = [each for each in made.cells if each[1] is not None]
+    made.notes += [
+        f"the given cell {k} was lost, and is put back" for k in locked if k not in there
     ]
-    notes += [f"the given cell {key} was lost, and is put back" for key in lost]
-    keys = [key for key, _ in cells if key and key not in locked]
-    notes += [
-        f"the cell {key} is there twice" for key in sorted({k for k in keys if keys.count(k) > 1})
-    ]
-    run = [(key, c if isinstance(c, str) else c.source) for key, c in cells if _is_code(c)]
-    return run, words, notes
+    _find_doubled(made)
+    return made
 
 
-def _is_code(cell):
-    return isinstance(cell, str) or cell.cell_type == "code"
+def question_of(key):
+    """The question of a cell's key, such as "3.2", or "" for a cell of none."""
+    found = re.match(r"[aqtw](\d)-(\d)", key)
+    return f"{found[1]}.{found[2]}" if found else ""
+
+
+def _with_keys(cells, handed):
+    """[(key, type, source)] of a student's cells; a cell that lost its key is known by its text."""
+    by_text = {_bare(cell.source): key for key, cell in reversed(handed.items())}
+    kept = {cell["key"] for cell in cells}
+    found = []
+    for cell in cells:
+        key = cell["key"] if cell["key"] in handed else ""
+        if not key and by_text.get(_bare(cell["source"])) not in kept:
+            key = by_text.get(_bare(cell["source"]), "")
+        kind = "code" if cell.get("cell_type") == "code" else "markdown"
+        found.append((key, kind, cell["source"]))
+    return found
+
+
+def _bare(text):
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def _same(one, other):
+    return _bare(one) == _bare(other)
+
+
+def _added(text, given):
+    lines = {line.strip() for line in given.splitlines()}
+    return "\n".join(line for line in text.splitlines() if line.strip() not in lines)
+
+
+def _given(key, locked):
+    cell, example = locked[key], key.startswith("t")  # which is for the student alone
+    return (key, cell.source if cell.cell_type == "code" and not example else None, True)
+
+
+def _find_doubled(made):
+    keys = [key for key, _, given in made.cells if key and not given]
+    made.doubled = {question_of(key) for key in keys if keys.count(key) > 1}
+    doubled = sorted({key for key in keys if keys.count(key) > 1})
+    made.notes += [f"the cell {key} is there twice" for key in doubled]

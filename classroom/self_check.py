@@ -41,24 +41,27 @@ def notebook(path):
         raise SystemExit(f"{path} is no notebook: save it in Jupyter as an .ipynb file.") from None
 
 
-def run_cells(sources):
-    """Run cells in order, as a notebook does; (its variables, error or None) after each of them.
+def new_notebook():
+    """(run, names): a function that runs a cell as a notebook does, and the notebook's variables.
 
-    An error stops no later cell, and neither does a cell that takes more than CELL seconds.
+    `run(source)` returns the cell's error, or None; a cell ends after CELL seconds at the latest.
     """
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
-    for source in sources:
+
+    def run(source):
         timer = threading.Timer(CELL, _thread.interrupt_main)
         timer.start()
         try:
             result = shell.run_cell(source)
-            error = result.error_before_exec or result.error_in_exec
+            return result.error_before_exec or result.error_in_exec
         except KeyboardInterrupt as interrupt:
-            error = interrupt
-        timer.cancel()
-        yield shell.user_ns, error
+            return interrupt
+        finally:
+            timer.cancel()
+
+    return run, shell.user_ns
 
 
 def inside(path, report):
@@ -70,8 +73,9 @@ def inside(path, report):
     code = [cell["source"] for cell in notebook(path)["cells"] if cell["cell_type"] == "code"]
     with open(report, "w", encoding="utf-8") as file, open(os.devnull, "w") as nowhere:
         sys.stdout = sys.stderr = nowhere
-        for names, error in run_cells(code):
-            told = ["fine", ""]
+        run, names = new_notebook()
+        for source in code:
+            error, told = run(source), ["fine", ""]
             if isinstance(error, NotYet):
                 told = [error.state, str(error).partition(": ")[2]]
             elif isinstance(error, KeyboardInterrupt):

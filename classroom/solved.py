@@ -39,6 +39,13 @@ def asked(nb):
     return found
 
 
+def worth(nb, kinds="tw"):
+    """{key of a graded cell: its points}; "t" is by machine, "w" in words."""
+    own = [cell.metadata.get("nbgrader") for cell in nb.cells]
+    graded = [meta for meta in own if meta and meta.grade]
+    return {meta.grade_id: meta.points for meta in graded if meta.grade_id[0] in kinds}
+
+
 def run(nb, problem, seed):
     """{name: value} after the notebook has run in this process, with a class's numbers."""
     names = {}

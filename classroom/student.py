@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 
-from classroom import leaks, solved
+from classroom import demo, leaks, solved
 from classroom.self_check import STUB, mark
 from homework import class_numbers
 from runner import notebook
@@ -180,8 +180,13 @@ def main(arguments=None):
         said = f"{error.filename} cannot be written: {error.strerror}." if unwritten else error
         print(said, file=sys.stderr)
         return 2
+    trial = options.folder.with_name("demo")
     print(f"{options.folder / ZIP}: five assignments, 32 points in all, for class {seed}.")
     print(f"Hand out the zip, and keep {options.folder / KEPT}: it records what you handed out.")
+    for name, text in demo.files(seed).items():
+        (trial / name).parent.mkdir(parents=True, exist_ok=True)
+        (trial / name).write_text(text, encoding="utf-8")
+    print(f"To try grading on thirty made-up students: make grade SUBMISSIONS={trial}")
     if not seed:
         print("Class 0 has the homework's own numbers, whose answers are public: choose a SEED.")
     return 0

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from classroom import grade, intake, pages, room, solved, student, walls
+from classroom import demo, grade, intake, pages, room, solved, student, walls
 from runner.notebook import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +85,7 @@ def test_points_are_exact(tmp_path):
     found = run(tmp_path)
     assert [found[who]["total"] for who in ("all", "nothing", "some")] == ["22.5", "0", "3"]
     assert found["all"]["needs a person"] == found["nothing"]["needs a person"] == ""
-    assert found["all"]["missing"] == "2 missing"
+    assert found["some"]["missing"] == "1 missing, 4 missing, 5 missing"  # nobody has 2
     assert found["nothing"]["to be read"] == ""
     assert found["some"]["3.1"] == "0"
     text = (tmp_path / "out" / "feedback" / "some.html").read_text(encoding="utf-8")
@@ -217,10 +217,10 @@ def test_hostile_notebooks_get_nothing_and_touch_nothing(tmp_path, monkeypatch):
         assert found[name]["3.1"] == "0", name
     for number in range(3):
         assert found[f"good {number}"]["total"] == "5"
-    assert found["forks"]["needs a person"].startswith("3.1")
-    for name in ("never ends", "exits", "is loud"):
-        assert found[name]["needs a person"].startswith("3.1"), name
-        assert float(found[name]["total"]) >= 3, name  # 3.2, 3.4 and 3.5 were asked all the same
+    for name in ("never ends", "exits", "is loud", "replies early"):
+        assert "3.1" in found[name]["needs a person"], name
+    for name in HOSTILE:
+        assert found[name]["total"] == "3", name  # 3.2, 3.4 and 3.5 were asked all the same
 
 
 def _hashes():
@@ -248,8 +248,8 @@ for place in ("/", "/room", "/usr", "/dev", "/etc", "/room/helpers"):
     except OSError:
         pass
 """
-    with room.Room([look], tmp_path) as inside:
-        assert inside.errors == [""]
+    with room.Room(tmp_path) as inside:
+        assert inside.run(look) == ""
         values = {n: inside.ask({"ask": n})["value"] for n in ("homes", "first", "names", "own")}
         assert inside.ask({"ask": "written"})["value"] == []
         assert len(inside.ask({"ask": "processes"})["value"]) <= 3
@@ -261,83 +261,225 @@ for place in ("/", "/room", "/usr", "/dev", "/etc", "/room/helpers"):
     assert values["own"] == ["__init__.py", "inside.py", "makers.py", "self_check.py"]
 
 
+GRAD = "def grad_cost(theta):\n    return np.array([2 * A * theta[0] + B * theta[1], B * theta[0]])"
+WALK = """path = descend(grad_cost, START, STEP_SIZE, 3)
+table = np.column_stack([path, [cost(theta) for theta in path]])"""
+
+SYMPY = "import sympy\n" + GRAD.replace("np.array(", "list(map(sympy.sympify, ") + ")"
+
+
+def code(source, **metadata):
+    return {"cell_type": "code", "metadata": metadata, "source": source}
+
+
+def text(source):
+    return {"cell_type": "markdown", "metadata": {}, "source": source}
+
+
+def edited(edit, **sources):
+    """A solved notebook 3 after `edit` has changed {id: cell}; the cells keep its order."""
+    nb = notebook(3, **sources)
+    cells = {cell["id"]: cell for cell in nb["cells"]}
+    edit(cells)
+    several = [each if isinstance(each, list) else [each] for each in cells.values()]
+    return nb | {"cells": [cell for own in several for cell in own]}
+
+
+def bare(cells):
+    """What nbformat 4.0 and some editors leave: no ids, and no metadata of cells."""
+    for cell in cells.values():
+        del cell["id"]
+        cell["metadata"] = {}
+
+
+def split(cells):
+    one, two = cells["a3-5"]["source"].split("\n\n\n")
+    cells["a3-5"] = [{**cells["a3-5"], "source": one}, code(two)]
+
+
+def doubled(cells):
+    stub = "def grad_cost(theta):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
+    cells["a3-1"] = [cells["a3-1"], {**cells["a3-1"], "source": stub}]
+
+
+def twice(cells):
+    cells["a3-1"] = [cells["a3-1"], {**cells["a3-1"], "source": "def grad_cost(v): return [0, 0]"}]
+
+
+def merged_into_the_example(cells):
+    cells["t3-1"]["source"] = cells.pop("a3-1")["source"] + "\n" + cells["t3-1"]["source"]
+
+
+def in_markdown(cells):
+    cells["a3-1"]["cell_type"] = "markdown"
+
+
+def renamed(cells):
+    cells["a3-4"]["source"] = cells["a3-4"]["source"].replace("converges", "does_converge")
+
+
+def above(cells):
+    cells["numbers"] = [cells["numbers"], code(GRAD), text("I did 3.1 up here.")]
+    cells["a3-1"]["source"] = "def grad_cost(theta):\n    raise NotImplementedError()"
+
+
+def given_gone(cells):
+    for key in ("find", "imports", "numbers", "mapping", "q3-2", "t3-2"):
+        del cells[key]
+
+
+def given_changed(cells):
+    cells["numbers"]["source"] = "A, B = 1, 1"
+    cells["t3-4"]["source"] = "print('✓')"
+
+
+def another_order(cells):
+    cells["a3-3"]["source"] = WALK.replace("[cost(", "[my_cost(")
+    cells["t3-5"] = [cells["t3-5"], code("def my_cost(v):\n    return cost(v)")]
+
+
+def words_beside(cells):
+    cells["w3-6"] = [cells["w3-6"], text("It converges to nothing: it runs off.")]
+    cells["w3-6"][0]["source"] = "YOUR ANSWER HERE"
+
+
+def words_in_the_question(cells):
+    cells["q3-6"]["source"] += "\n\nIt converges to nothing: it runs off."
+    cells["w3-6"]["source"] = ""
+
+
+def odd_cells(cells):
+    odd = ["%pip install nothing", "!ls", "name = input()", "open('C:\\\\Users\\\\me.csv')"]
+    odd += ["import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()", "import sympy", "exit()"]
+    cells["imports"] = [cells["imports"], *map(code, odd)]
+
+
+# {what a student did: (the notebook, points, what goes to a person, a part of the notes)}
+CLUMSY = {
+    "bare": (edited(bare), 5, "", ""),
+    "split": (edited(split), 5, "", ""),
+    "doubled": (edited(doubled), 5, "", ""),
+    "twice": (edited(twice), 3, "3.1", "the cell a3-1 is there twice"),
+    "merged": (edited(merged_into_the_example), 5, "", "the given cell t3-1 was changed"),
+    "in Markdown": (edited(in_markdown), 3, "3.1", ""),
+    "renamed": (edited(renamed), 4, "3.4", ""),
+    "above": (edited(above), 3, "3.1", ""),
+    "given gone": (edited(given_gone), 5, "", "the given cell mapping was lost, and is put back"),
+    "given changed": (edited(given_changed), 5, "", "the given cell numbers was changed"),
+    "another order": (edited(another_order), 4, "3.3", ""),
+    "words beside": (edited(words_beside), 5, "", ""),
+    "words in the question": (edited(words_in_the_question), 5, "", "cell q3-6 was changed"),
+    "odd cells": (edited(odd_cells), 5, "", "FileNotFoundError"),
+    "syntax error": (notebook(3, a3_1="def grad_cost(theta:"), 3, "", ""),
+    "only given": ({"cells": []} | {"metadata": {"homework": {"problem": 3}}}, 0, "", "was lost"),
+    "never ends": (notebook(3, a3_2="while True:\n    pass"), 3, "3.2", "(timed out)"),
+    "exits": (notebook(3, a3_1="import sys\ndef grad_cost(v): sys.exit()"), 3, "", ""),
+    "sympy": (notebook(3, a3_1=SYMPY), 5, "", ""),
+}
+
+
 @walled
-def test_clumsy_notebooks(tmp_path):
-    """Points as a person would give them, or a person looks."""
-    folder = tmp_path / "in"
-    renamed = notebook(3)
-    for cell in renamed["cells"]:
-        if cell["id"].startswith("a3-"):
-            cell["metadata"] = {}
-    hand_in(folder, "written anew", 3, renamed)
-    doubled = notebook(3)
-    at = next(n for n, cell in enumerate(doubled["cells"]) if cell["id"] == "a3-2")
-    doubled["cells"].insert(at, {**doubled["cells"][at], "source": "x = 1"})
-    hand_in(folder, "doubled", 3, doubled)
-    edited = notebook(3, numbers="A, B = 1, 1", t3_4="print('✓')")
-    edited["cells"] = [cell for cell in edited["cells"] if cell["id"] != "mapping"]
-    hand_in(folder, "edited", 3, edited)
-    typed = notebook(3)
-    for cell in typed["cells"]:
-        if cell["id"] == "a3-1":
-            cell["cell_type"] = "markdown"
-    hand_in(folder, "in Markdown", 3, typed)
-    odd = notebook(3)
-    odd["cells"].insert(5, {"cell_type": "code", "source": ["%pip install nothing\n", "!ls\n"]})
-    odd["cells"].insert(6, {"cell_type": "code", "source": "name = input()"})
-    hand_in(folder, "odd cells", 3, odd)
-    hand_in(folder, "a syntax error", 3, notebook(3, a3_1="def grad_cost(theta:"))
-    hand_in(folder, "twice", 3, notebook(3))
-    hand_in(folder, "twice", 3, notebook(3, solve=False), "03 (1).ipynb")
-    hand_in(folder, "unreadable", 3, "{")
-    hand_in(folder, "no notebook", 3, "print(1)", "03.py")
+def test_clumsy_notebooks_get_what_a_person_would_give(tmp_path):
+    for name, (nb, *_) in CLUMSY.items():
+        hand_in(tmp_path / "in", name, 3, nb)
+    (tmp_path / "in" / "nothing").mkdir()
+    loud = [{"output_type": "stream", "name": "stdout", "text": ["x" * 10**6] * 40}]
+    big = edited(lambda cells: cells["a3-1"].update(outputs=loud))
+    hand_in(tmp_path / "in", "forty megabytes", 3, big)
+    hand_in(tmp_path / "in", "UTF-16", 3, "").write_text(json.dumps(notebook(3)), encoding="utf-16")
+    hand_in(tmp_path / "in", "two", 3, notebook(3))
+    hand_in(tmp_path / "in", "two", 3, notebook(3, solve=False), "03 (1).ipynb")
+    hand_in(tmp_path / "in", "empty", 3, "")
+    hand_in(tmp_path / "in", "script", 3, "print(1)", "03.py")
+    hand_in(tmp_path / "in", "handed out", 3, notebook(3))
+    hand_in(tmp_path / "in", "handed out", 3, "# it came with the zip", "helpers/example.py")
     found = run(tmp_path)
-    for who in ("written anew", "doubled", "edited", "odd cells"):
-        assert found[who]["total"] == "5", who
-    assert found["doubled"]["notes"] == "3: the cell a3-2 is there twice"
-    assert "the given cell mapping was lost, and is put back" in found["edited"]["notes"]
-    assert "the given cell numbers was changed, and is put back" in found["edited"]["notes"]
-    assert found["in Markdown"]["needs a person"] == "3.1"
-    assert found["a syntax error"]["total"] == "3"  # 3.1, and 3.3 which needs it
-    assert found["twice"]["missing"] == "1 missing, 2 missing, 3 twice, 4 missing, 5 missing"
-    assert found["unreadable"]["missing"] == (
-        "1 missing, 2 missing, 3 unreadable, 4 missing, 5 missing"
-    )
-    rest = (tmp_path / "out" / "needs-a-person.csv").read_text(encoding="utf-8")
-    assert "no notebook/03.py: it is no notebook (.ipynb), so it is not graded." in rest
+    for name, (_, points, person, note) in CLUMSY.items():
+        row = found[name]
+        assert (float(row["total"]), row["needs a person"]) == (points, person), (name, row)
+        assert note in row["notes"], (name, row["notes"])
+    for name in ("forty megabytes", "UTF-16", "handed out"):
+        assert found[name]["total"] == "5", name
+    states = {name: found[name]["missing"] for name in ("nothing", "two", "empty", "script")}
+    assert states == {
+        "nothing": "3 missing", "two": "3 twice", "empty": "3 unreadable", "script": "3 missing"
+    }  # fmt: skip
+    assert found["words beside"]["to be read"] == "3.6 words"
+    reading = (tmp_path / "out" / "reading" / "3.6.html").read_text(encoding="utf-8")
+    assert reading.count("<pre>It converges to nothing: it runs off.</pre>") == 2
+    needs = (tmp_path / "out" / "needs-a-person.csv").read_text(encoding="utf-8")
+    assert "03.py: it is no notebook (.ipynb), so it is not graded." in needs
+    assert "leave one there" in needs
+    assert "helpers/example.py" not in needs
+    for name, said in (
+        ("syntax-error", "Its cell stops with SyntaxError: incomplete input, in its line 1"),
+        ("another-order", "Its cell uses my_cost, which only a later cell defines."),
+        ("renamed", "Nothing answers to the name converges, but something is written."),
+    ):
+        page = (tmp_path / "out" / "feedback" / f"{name}.html").read_text(encoding="utf-8")
+        assert said in page, (name, page)
+    cases = (tmp_path / "out" / "reading" / "needs-a-person.html").read_text(encoding="utf-8")
+    assert "def does_converge(H, step_size):" in cases
 
 
 @pytest.mark.parametrize(
-    ("name", "whose"),
+    ("files", "students"),
     [
-        ("jane/03.ipynb", ("jane", False)),
-        ("jane/03 (1).ipynb", ("jane", False)),
-        ("doe_123_456_03-gradient-descent-2.ipynb", ("doe (123)", False)),
-        ("doe_LATE_123_456_03.ipynb", ("doe (123)", True)),
-        ("Jane Doe_77_assignsubmission_file_/03.ipynb", ("Jane Doe (77)", False)),
-        ("jane-03.ipynb", ("jane", False)),
+        (["jane/03.ipynb", "jane/sub/04 (1).ipynb"], ["jane"]),
+        (["doe_123_456_03-gd-2.ipynb", "roe_LATE_124_457_03.ipynb"], ["doe (123)", "roe (124)"]),
+        (["doe_123_456_all.zip/bds-homework/03.ipynb"], ["doe (123)"]),
+        (["Jane Doe_77_assignsubmission_file_/03.ipynb"], ["Jane Doe (77)"]),
+        (["all.zip/Jane_7_assignsubmission_file_/03.ipynb", "list.csv"], ["Jane (7)"]),
+        (["jane-03.ipynb", "joe_hw3.ipynb", "03-jim.ipynb"], ["jane", "jim", "joe"]),
+        (["student 3 03.ipynb", "student 4 03-gd-2.ipynb"], ["student 3", "student 4"]),
+        (["all.zip/class/jane/03.ipynb", "all.zip/class/joe/04.ipynb"], ["jane", "joe"]),
+        (["class/jane/03.ipynb", "class/joe/03.ipynb"], ["jane", "joe"]),
+        (["jane.zip/03.ipynb", "joe.zip/hw/03.ipynb"], ["jane", "joe"]),
+        (["03.ipynb", "04.ipynb"], ["in"]),
+        (["jane/hw_2026_11_03.ipynb", "jane/.ipynb_checkpoints/03.ipynb"], ["jane"]),
     ],
-)
-def test_whose_a_file_is(name, whose):
-    assert intake.whose(name) == whose
+)  # fmt: skip
+def test_whose_a_file_is(tmp_path, files, students):
+    nb = json.dumps({"cells": [{"cell_type": "code", "source": ["x"]}]})
+    for name in files:
+        outer, _, inner = name.partition(".zip/")
+        path = tmp_path / "in" / (f"{outer}.zip" if inner else outer)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if inner:
+            with zipfile.ZipFile(path, "a") as archive:
+                archive.writestr(inner, nb)
+        else:
+            path.write_text(nb, encoding="utf-8")
+    found, _ = intake.collect(tmp_path / "in")
+    assert sorted({each.student for each in found if each.notebook}) == students
+    assert {each.late for each in found if each.student == "roe (124)"} <= {True}
+    assert not [each for each in found if each.state == "twice"]
 
 
 def test_zips_and_ways_out(tmp_path):
-    text = json.dumps(notebook(3))
-    (tmp_path / "in").mkdir()
-    with zipfile.ZipFile(tmp_path / "in" / "all.zip", "w") as archive:
-        archive.writestr("Jane_7_assignsubmission_file_/03.ipynb", text)
-        archive.writestr("../../outside.ipynb", text)
+    content = json.dumps(notebook(3))
+    (tmp_path / "in" / "jane").mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "in" / "jane" / "all.zip", "w") as archive:
+        archive.writestr("03.ipynb", content)
+        archive.writestr("../../outside.ipynb", content)
         archive.writestr("__MACOSX/x.ipynb", "junk")
     with zipfile.ZipFile(tmp_path / "in" / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("03.ipynb", b"0" * (intake.LARGEST + 1))
     (tmp_path / "in" / "broken.zip").write_bytes(b"PK")
     (tmp_path / "in" / "link.ipynb").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "in" / "jane" / "pipe.ipynb")
     found, said = intake.collect(tmp_path / "in")
-    assert [s.student for s in found if s.notebook] == ["all"]
-    assert len(said) == 4
-    for part in ("leads out of the zip", "more than 100 MB", "no zip that can", "is a link to"):
-        assert any(part in sentence for sentence in said), part
+    assert [(s.student, s.problem) for s in found if s.notebook] == [("jane", 3)]
+    told = " ".join(sentence for _, sentence in said)
+    assert len(said) == 5
+    for part in (
+        "leads out of the zip",
+        "100 MB",
+        "no zip that can",
+        "is a link to",
+        "no file that",
+    ):
+        assert part in told, part
 
 
 @walled
@@ -436,7 +578,7 @@ def test_names_and_answers_are_text_and_no_more(tmp_path):
     for path in (tmp_path / "out").rglob("*.html"):
         text = path.read_text(encoding="utf-8")
         assert pages.POLICY in text
-        assert not re.search(r"<(script|img|b)\b", text), path
+        assert not re.search(r"<(script|img|b)\b", text.replace(f"<script>{pages.SAVE}", "")), path
         assert "http" not in text.replace("http-equiv", ""), path
 
 
@@ -464,24 +606,18 @@ def test_what_cannot_be_graded_gets_one_sentence(tmp_path, capsys):
         grade._seed("x")
 
 
-# What is lost where one question is left open: its own points, and those of what builds on it.
-LOST = dict.fromkeys([f"1.{n}" for n in range(1, 9)], 0.5)
-LOST |= {"2.1": 1.5, "2.2": 1.5, "2.3": 0.5, "2.4": 0.5}  # 2.3 copies between both nets
-LOST |= {"3.1": 2, "3.2": 2, "3.3": 1, "3.4": 1, "3.5": 1}  # 3.3 walks
-LOST |= {"4.1": 2, "4.2": 2.5, "4.3": 1, "4.4": 1, "4.6": 1, "4.7": 0.5}
-LOST |= {"5.1": 3, "5.2": 1, "5.3": 4.5, "5.4": 2.5, "5.5": 1.5, "5.6": 1.5, "5.7": 1}
-
-
 @walled
 @pytest.mark.slow
-def test_thirty_submissions_get_exactly_their_points(tmp_path):
-    most = {1: 4, 2: 3, 3: 5, 4: 5, 5: 8.5}
-    for question in LOST:
-        problem, key = int(question[0]), f"a{question.replace('.', '-')}"
-        (cell,) = [cell for cell in SOLVED[problem].cells if cell.id == key]
-        open_ = {key.replace("-", "_"): student.without_solutions(cell)}
-        hand_in(tmp_path / "in", f"without {question}", problem, notebook(problem, **open_))
-    found = run(tmp_path)
-    got = {name.split()[1]: float(row["total"]) for name, row in found.items()}
-    assert got == {question: most[int(question[0])] - lost for question, lost in LOST.items()}
-    assert {row["needs a person"] for row in found.values()} == {""}
+def test_thirty_made_up_students_get_exactly_their_points(tmp_path, capsys):
+    for name, content in demo.files(CLASS).items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text(content, encoding="utf-8")
+    run(tmp_path)
+    printed = capsys.readouterr().out
+    assert "points.csv: 30 of 30 students have the points that it says." in printed
+    points = tmp_path / "in" / demo.POINTS
+    points.write_text(
+        points.read_text("utf-8").replace("student-02,25.5", "student-02,25"), "utf-8"
+    )
+    run(tmp_path, status=1)
+    assert "student-02 has 25.5 points, and should have 25." in capsys.readouterr().out

@@ -1,0 +1,80 @@
+"""What a question gets: its points and a state, and never a silent 0 for what a person would see.
+
+A state is right, partly, wrong or not answered, or why a person has to look.
+"""
+
+import re
+
+from classroom.self_check import STUB
+
+NOTHING = re.compile(r"#.*|raise NotImplementedError(\(\))?|\s")  # what a stub and a comment say
+LONGEST = 20_000  # characters of an answer that a page shows
+PERSON = "A person looks at it."
+
+
+def judged(question, got, most, names, stub, found, errors):
+    """{"points", "most", "state", "said", "text"} of a question.
+
+    `got` is (Points, Ask), or why there are none; `names` is what the question asks for and `stub`
+    its answer's cell as handed out, `found` the Merged notebook, `errors` {cell: what stopped it}.
+    """
+    text = found.code(question)
+    if isinstance(got, str):
+        return result(0, most, got, [f"It was stopped: {got}. {PERSON}"], text)
+    points, ask = got
+    if points.points >= most:
+        return result(points.points, most, "right", [], text)
+    state, said = _less(question, points, ask, found, errors, names, stub)
+    return result(points.points, most, state, said, text)
+
+
+def in_words(question, key, most, found):
+    """The same of an answer in words, which a person reads unless there is not a letter."""
+    text = found.words(question, key)
+    written = re.search(r"\w", text.replace(STUB, ""))
+    return result(0, most, "to be read" if written else "not answered", [], text)
+
+
+def result(points, most, state, said, text):
+    cut = text if len(text) < LONGEST else f"{text[:LONGEST]}\n… and {len(text) - LONGEST:,} more."
+    return {"points": points, "most": most, "state": state, "said": said, "text": cut}
+
+
+def _less(question, points, ask, found, errors, names, stub):
+    """(state, sentences) of a question that did not get all its points."""
+    key = f"a{question.replace('.', '-')}"
+    stops = errors.get(key, "")
+    if question in found.doubled:
+        return "cell is there twice", [*points.said, f"Its cell is there twice. {PERSON}"]
+    if stops and (name := _defined_later(stops, key, found)):
+        said = f"Its cell uses {name}, which only a later cell defines. {PERSON}"
+        return "another order", [said]
+    if stops:
+        said = [] if not ask.answered else list(points.said)
+        return "partly" if points.points else "wrong", [f"Its cell stops with {stops}", *said]
+    if not ask.answered and not _written(question, found, names, stub):
+        return "not answered", list(points.said)
+    if not ask.answered or ask.missing:
+        open_ = ", ".join(dict.fromkeys(ask.missing)) or " and ".join(names)
+        said = f"Nothing answers to the name {open_}, but something is written. {PERSON}"
+        return "unclear", [*(points.said if points.points else ()), said]
+    return "partly" if points.points else "wrong", list(points.said)
+
+
+def _written(question, found, names, stub):
+    """Whether a student wrote anything that may be the answer, wherever it stands."""
+    own = NOTHING.sub("", found.code(question))
+    texts = [text for section in found.sections.values() for key, _, text in section if not key]
+    defines = re.compile("|".join(rf"\bdef {name}\b|^{name}\s*=(?!=)" for name in names), re.M)
+    return own not in ("", NOTHING.sub("", stub)) or any(map(defines.search, texts))
+
+
+def _defined_later(error, key, found):
+    """The name that a cell lacked and that a later cell of the student's defines, or ""."""
+    lacking = re.search(r"NameError: name '(\w+)' is not defined", error)
+    if not lacking:
+        return ""
+    keys = [each for each, _, _ in found.cells]
+    later = [code for each, code, given in found.cells[keys.index(key) + 1 :] if not given]
+    defines = re.compile(rf"^(def |class |import ){lacking[1]}\b|^{lacking[1]}\s*=(?!=)", re.M)
+    return lacking[1] if any(map(defines.search, later)) else ""
