@@ -82,3 +82,5 @@ def _answer(copy, nb, question, number):
             right, wrong, _ = MISTAKES[question]
             assert right in cell.source, f"the solution of {question} has changed"
             cell.source = cell.source.replace(right, wrong)
+        lines = cell.source.splitlines()
+        cell.source = "\n".join(line for line in lines if line.strip() not in student.MARKS)

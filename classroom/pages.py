@@ -9,6 +9,7 @@ import hashlib
 import html
 import re
 from collections import Counter, defaultdict
+from statistics import fmean
 
 from classroom import tables
 from runner import notebook
@@ -50,6 +51,7 @@ document.getElementById("save").onclick = () => {
 """
 _HASH = base64.b64encode(hashlib.sha256(SAVE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{_HASH}'"
+LONG = 120  # characters from which on the same answer twice may be no chance
 NO_WALLS = "Graded with TRUST=1: students' code ran without walls and could change anything."
 
 
@@ -93,8 +95,9 @@ def _write_reading(folder, name, items, answers, marks):
     points = [[html.escape(i["item"]), f"{i['points']:g}", html.escape(i["full"])] for i in items]
     body = _table(["item", "points", "what it asks for"], points) if items else ""
     file = f"marks-{name}.csv"
-    body += f"<p>Tick what an answer says, save, and put {file} into {html.escape(str(folder))}/: "
-    body += "the next <code>make grade</code> takes it over.</p>"
+    how = "Tick what an answer says; one that is read and has no tick gets 0." if items else ""
+    body += f"<p>{how or 'Give an answer its points.'} Save, and put {file} into the folder "
+    body += f"{html.escape(str(folder))}: the next <code>make grade</code> takes it over.</p>\n"
     body += f'<button id="save" data-file="{file}">Save {file}</button>\n'
     for answer in sorted(answers, key=lambda each: each.code):
         row, got = marks.get(answer.code, {}), answer.result
@@ -172,14 +175,13 @@ def _write_class(folder, students, answers, worth, trust):
             for sentence in got["said"]:
                 mistakes[question, sentence].add(who)
         bare = re.sub(r"#.*|\s", "", got["text"])
-        if len(bare) > 60:
+        if len(bare) > LONG:
             same[question, bare].add(who)
+    unread = Counter(e.question for e in answers if e.result["state"] == "to be read")
+    for question in unread:
+        shares.pop(question, None)
     hard = [
-        [
-            q,
-            _bar(sum(own) / len(own)),
-            f"{sum(own) / len(own):.0%} of the points, {len(own)} graded",
-        ]
+        [q, _bar(fmean(own)), f"{fmean(own):.0%} of the points, {len(own)} answers"]
         for q, own in sorted(shares.items())
     ]
     often = sorted(mistakes.items(), key=lambda each: -len(each[1]))

@@ -24,7 +24,7 @@ from runner.execute import modules
 from runner.notebook import UsageError
 
 ROOT = solved.ROOT
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+MARKS = BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 ZIP, KEPT = "bds-homework.zip", "class.json"
 LONG_AGO = (2025, 2, 21, 0, 0, 0)  # of every file in the zip, so that its bytes are the same
 NEEDED = {
@@ -77,7 +77,7 @@ def without_solutions(cell):
     lines, hidden = [], False
     for line in cell.source.splitlines():
         mark, indent = line.strip(), line[: len(line) - len(line.lstrip())]
-        if mark in (BEGIN, END):
+        if mark in MARKS:
             if hidden is (mark == BEGIN):
                 raise UsageError(f"Cell {cell.id!r} has {mark!r} in a wrong place.")
             hidden = mark == BEGIN

@@ -89,10 +89,12 @@ def _read(file, by_code):
     except UnicodeDecodeError:
         raise UsageError(f"{file} is not in UTF-8: save it as “CSV UTF-8”.") from None
     separator = ";" if text.partition("\n")[0].count(";") else ","  # as Excel writes, in Europe
+    named = {f"{each.submission.student} {each.question}": c for c, each in by_code.items()}
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     marks = {}
     for number, row in enumerate(table, start=2):
         where, code = f"{file}, row {number}", (row.get("answer") or "").strip("' ")
+        code = named.get(code, code)
         if code not in by_code:
             raise UsageError(f"{where}: there is no answer {code!r}; take the row out.")
         if code in marks:
@@ -170,7 +172,7 @@ def write_grades(folder, results, answers):
         own[answer.submission.student][answer.question] = answer
     table = []
     for student, found in sorted(own.items()):
-        points = [f"{found[n].result['points']:g}" if n in found else "" for n in names]
+        points = [_shown(found[name]) if name in found else "" for name in names]
         total = sum(answer.result["points"] for answer in found.values())
         open_ = [q for q, answer in found.items() if answer.for_a_person]
         unread = [q for q, answer in found.items() if answer.result["state"] == "to be read"]
@@ -182,6 +184,12 @@ def write_grades(folder, results, answers):
         table.append([student, *points, f"{total:g}", *lists, "; ".join(notes)])
     head = ["student", *names, "total", "needs a person", "to be read", "missing", "late", "notes"]
     write_csv(folder / "grades.csv", head, table)
+
+
+def _shown(answer):
+    """Points; nothing where a person has not looked yet."""
+    waits = answer.for_a_person or answer.result["state"] == "to be read"
+    return f"{answer.result['points']:g}" if answer.result["points"] or not waits else ""
 
 
 def write_needs(folder, results, answers, said):

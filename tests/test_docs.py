@@ -15,10 +15,13 @@ PLACES = ("", "docs", "docs/site", "data", "tests", "notebooks", "helpers", "hom
 ON_GITHUB = "../../actions/"  # of the fork whose README is looked at
 MADE = (
     "build/",
-    "class.json",
+    "class.",
     "feedback/",
+    "reading/",
     "grades.csv",
-    "marks.csv",
+    "names.csv",
+    "marks",
+    "before-marks.csv",
     "needs-a-person.csv",
     "my-notebooks",
     ".venv",
