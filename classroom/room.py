@@ -8,8 +8,8 @@ answer: time, memory, a crash, or a reply that is none.
 import contextlib
 import json
 import os
+import queue
 import secrets
-import select
 import shutil
 import subprocess
 import sys
@@ -55,6 +55,7 @@ class Room:
     def __init__(self, folder, limits=Limits(), trust=False):
         self.folder, self.limits, self.trust = Path(folder), limits, trust
         self.process, self.over_memory, self.heard = None, False, b""
+        self.pieces = queue.Queue(maxsize=4)
         self.began = time.monotonic()
 
     def __enter__(self):
@@ -72,6 +73,10 @@ class Room:
     def __exit__(self, *error):
         if self.process:
             _kill(self.process.pid)
+            until = time.monotonic() + 5
+            while self.listener.is_alive() and time.monotonic() < until:
+                with contextlib.suppress(queue.Empty):
+                    self.pieces.get(timeout=0.05)
             self.process.stdin.close()
             self.process.stdout.close()
             self.process.wait()
@@ -131,11 +136,22 @@ class Room:
             env=variables if self.trust else {},
             start_new_session=True,
         )
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
         threading.Thread(target=self._watch, daemon=True).start()
 
+    def _listen(self):
+        """Take what comes out: in a thread, since Windows has no other way to wait for a pipe."""
+        with contextlib.suppress(OSError, ValueError):
+            while piece := os.read(self.process.stdout.fileno(), 65_536):
+                self.pieces.put(piece)
+        self.pieces.put(b"")
+
     def _watch(self):
-        """End the room where all of its processes together take too much memory."""
+        """End a room that takes too much memory in all, or that hears nothing any more."""
         while self.process.poll() is None:
+            if time.monotonic() > self.began + self.limits.whole + 5:
+                _kill(self.process.pid)
             total = 0
             with contextlib.suppress(psutil.Error):
                 own = psutil.Process(self.process.pid)
@@ -157,12 +173,11 @@ class Room:
     def _hear(self, seconds):
         """The next line that comes out, as a dictionary; raises Ended."""
         until = min(time.monotonic() + seconds, self.began + self.limits.whole)
-        out = self.process.stdout.fileno()
         while b"\n" not in self.heard:
-            left = until - time.monotonic()
-            if left <= 0 or not select.select([out], [], [], left)[0]:
-                raise Ended("timed out")
-            piece = os.read(out, 65_536)
+            try:
+                piece = self.pieces.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                raise Ended("timed out") from None
             if not piece:
                 raise Ended(self._why())
             self.heard += piece
