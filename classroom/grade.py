@@ -143,8 +143,7 @@ def _main(options):
     tables.write_marks(options.grades, answers, marks, rubric)
     tables.write_grades(options.grades, results, answers)
     people = tables.write_needs(options.grades, results, answers, said)
-    worth = {n: sum(solved.worth(nb).values()) for n, nb in given.items()}
-    pages.write(options.grades, results, answers, marks, rubric, worth, options.trust)
+    pages.write(options.grades, results, answers, marks, rubric, given, options.trust)
     for sentence in [*(f"{who}: {sentence}" for who, sentence in said), *changed]:
         print(sentence)
     unread = sum(answer.result["state"] == "to be read" for answer in answers)

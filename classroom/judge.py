@@ -9,6 +9,7 @@ from classroom.self_check import STUB
 
 NOTHING = re.compile(r"#.*|raise NotImplementedError(\(\))?|\s")  # what a stub and a comment say
 LONGEST = 20_000  # characters of an answer that a page shows
+PICTURE = re.compile(r"!\[[^\]]*\]\(|<img\b")
 PERSON = "A person looks at it."
 
 
@@ -30,9 +31,16 @@ def judged(question, got, most, names, stub, found, errors):
 
 def in_words(question, key, most, found):
     """The same of an answer in words, which a person reads unless there is not a letter."""
-    text = found.words(question, key)
-    written = re.search(r"\w", text.replace(STUB, ""))
-    return result(0, most, "to be read" if written else "not answered", [], text)
+    text, state, said = found.words(question, key), "to be read", []
+    if PICTURE.search(text):
+        state, said = "has a picture", [f"It has a picture, which no page shows. {PERSON}"]
+    elif not re.search(r"\w", text.replace(STUB, "")):
+        written = [own for section in found.sections.values() for _, _, own in section]
+        number = re.compile(rf"(?<![\d.]){re.escape(question)}(?!\d)")
+        elsewhere = [own for own in written if number.search(own)]
+        text, state = "\n\n".join(elsewhere), "unclear" if elsewhere else "not answered"
+        said = [f"It may stand under another question. {PERSON}"] if elsewhere else []
+    return result(0, most, state, said, text)
 
 
 def result(points, most, state, said, text):

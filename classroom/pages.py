@@ -11,7 +11,7 @@ import re
 from collections import Counter, defaultdict
 from statistics import fmean
 
-from classroom import tables
+from classroom import solved, tables
 from runner import notebook
 
 STYLE = """
@@ -21,33 +21,40 @@ td, th { text-align: left; padding: .3em .6em; border-bottom: 1px solid #ccc; ve
 pre { white-space: pre-wrap; background: #f4f4f4; padding: .6em }
 fieldset { border: 0; padding: 0 } label { margin-right: 1em }
 .bar { background: #2b6cb0; height: 1em } .all { background: #e2e8f0; width: 20em }
-#save { position: sticky; top: 0; padding: .5em 1em }
+#save { position: sticky; top: 0; padding: .5em 1em } fieldset p { margin: .2em 0 }
 """
 SAVE = """
-const own = ["answer", "version", "question"];
 const quoted = text => '"' + (/^[=+@\\t-]/.test(text) ? "'" : "") + text.replace(/"/g, '""') + '"';
-document.addEventListener("change", event => {
-  const fields = event.target.closest("fieldset");
-  if (event.target.name !== "read") fields.elements.read.checked = true;
-  if (event.target.type === "checkbox") event.target.dataset.share = +event.target.checked;
+const save = document.getElementById("save"), columns = save.dataset.columns.split(" ");
+const touch = event => {
+  event.target.closest("fieldset").dataset.touched = save.dataset.unsaved = "yes";
+};
+document.addEventListener("input", touch);
+document.querySelectorAll(".clear").forEach(button => button.onclick = event => {
+  for (const each of button.closest("fieldset").querySelectorAll("input")) {
+    each.checked = false;
+    if (each.type === "text") each.value = "";
+  }
+  touch(event);
 });
-document.getElementById("save").onclick = () => {
-  const lines = [];
-  for (const fields of document.querySelectorAll("fieldset")) {
-    const filled = [...fields.querySelectorAll("[name]")].filter(each => each.name !== "read");
-    const whole = fields.elements.points?.value;  // and then the items stay empty
-    const share = each => whole ? "" : each.dataset.share;
-    const value = each => each.type === "checkbox" ? share(each) : each.value;
-    if (!lines.length) lines.push([...own, ...filled.map(each => each.name)]);
-    if (fields.elements.read.checked)
-      lines.push([...own.map(name => fields.dataset[name]), ...filled.map(value)]);
+const value = (fields, column) => {
+  const of = [...fields.querySelectorAll("input")].filter(each => each.dataset.column === column);
+  return of.length > 1 ? of.find(each => each.checked)?.value ?? "" : of[0]?.value ?? "";
+};
+save.onclick = () => {
+  const lines = [["answer", "version", "question", ...columns]];
+  for (const fields of document.querySelectorAll("fieldset[data-touched]")) {
+    const {answer, version, question} = fields.dataset;
+    lines.push([answer, version, question, ...columns.map(column => value(fields, column))]);
   }
   const text = lines.map(line => line.map(quoted).join(",") + "\\n").join("");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], {type: "text/csv"}));
-  link.download = document.getElementById("save").dataset.file;
+  link.download = save.dataset.file;
   link.click();
+  save.dataset.unsaved = "";
 };
+window.onbeforeunload = event => save.dataset.unsaved ? event.preventDefault() : undefined;
 """
 _HASH = base64.b64encode(hashlib.sha256(SAVE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{_HASH}'"
@@ -55,14 +62,18 @@ LONG = 120  # characters from which on the same answer twice may be no chance
 NO_WALLS = "Graded with TRUST=1: students' code ran without walls and could change anything."
 
 
-def write(folder, results, answers, marks, rubric, worth, trust):
-    """Write all pages to a folder; `worth` is {problem: points} and `marks` {answer: row}."""
+def write(folder, results, answers, marks, rubric, given, trust):
+    """Write all pages to a folder, of notebooks `given` {problem: …} and `marks` {answer: row}."""
+    worth = {problem: sum(solved.worth(nb).values()) for problem, nb in given.items()}
+    texts = {cell.id: cell.source for nb in given.values() for cell in nb.cells}
     for question, items in rubric.items():
         own = [each for each in answers if each.items and each.question.split()[0] == question]
         read = [each for each in own if each.result["state"] != "not answered"]
-        _write_reading(folder, question, items, read, marks)
+        key = question.replace(".", "-")
+        asked = texts.get(f"q{key}-words", texts[f"q{key}"])
+        _write_reading(folder, question, asked, items, read, marks)
     people = [each for each in answers if each.for_a_person or each.code in marks]
-    _write_reading(folder, "needs-a-person", [], [e for e in people if not e.items], marks)
+    _write_reading(folder, "needs-a-person", "", [], [e for e in people if not e.items], marks)
     by_student = defaultdict(list)
     for submission, result in results:
         by_student[submission.student].append((submission, result))
@@ -90,15 +101,18 @@ def _table(head, rows):
     return "<table>" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
 
 
-def _write_reading(folder, name, items, answers, marks):
-    """Answers in the order of their codes and without names, with the rubric and boxes to tick."""
-    points = [[html.escape(i["item"]), f"{i['points']:g}", html.escape(i["full"])] for i in items]
-    body = _table(["item", "points", "what it asks for"], points) if items else ""
-    file = f"marks-{name}.csv"
-    how = "Tick what an answer says; one that is read and has no tick gets 0." if items else ""
-    body += f"<p>{how or 'Give an answer its points.'} Save, and put {file} into the folder "
+def _write_reading(folder, name, asked, items, answers, marks):
+    """Answers in the order of their codes and without names, with the question and its rubric."""
+    body = f"<pre>{html.escape(asked)}</pre>" if asked else ""
+    rubric = [[i["item"], f"{i['points']:g}", i["full"], i["missing"]] for i in items]
+    head = ["item", "points", "what it asks for", "what a student reads without it"]
+    body += _table(head, [map(html.escape, row) for row in rubric]) if items else ""
+    columns, file = " ".join([*(i["item"] for i in items), "points", "note"]), f"marks-{name}.csv"
+    done = sum(answer.result["state"] == "read" for answer in answers)
+    how = "Choose a share of each item; one without a choice is 0." if items else "Give points."
+    body += f"<p>{done} of {len(answers)} are marked. {how} Save, and put {file} into the folder "
     body += f"{html.escape(str(folder))}: the next <code>make grade</code> takes it over.</p>\n"
-    body += f'<button id="save" data-file="{file}">Save {file}</button>\n'
+    body += f'<button id="save" data-file="{file}" data-columns="{columns}">Save {file}</button>\n'
     for answer in sorted(answers, key=lambda each: each.code):
         row, got = marks.get(answer.code, {}), answer.result
         why = "" if items else f"<p>{html.escape(' '.join(got['said']))}</p>"
@@ -109,25 +123,27 @@ def _write_reading(folder, name, items, answers, marks):
 
 
 def _boxes(answer, items, row):
-    read = "checked" if answer.result["state"] == "read" else ""
     boxes = ""
     for item in items:
-        share = (row.get(item["item"]) or "0") if read else "0"
-        ticked = "" if share == "0" else "checked"
-        shown = "" if share in ("0", "1") else f" ({html.escape(share)})"
-        box = f'<input type="checkbox" name="{item["item"]}" data-share="{html.escape(share)}"'
-        boxes += f"<label>{box} {ticked}> {item['item']}{shown}</label>"
-    if not items or row.get("points"):
-        value = html.escape(row.get("points") or "")
-        boxes += f'<label>points, of {answer.result["most"]:g}: <input name="points" size="4" '
-        boxes += f'value="{value}"></label>'
-    note = html.escape(row.get("note") or "")
+        given = (row.get(item["item"]) or "").replace(",", ".")
+        shares = {"0": "0", "0.5": "½", "1": "1"} | ({given: given} if given else {})
+        boxes += f"<p>{item['item']} "
+        for share, shown in sorted(shares.items()):
+            own = f'name="{answer.code}-{item["item"]}" data-column="{item["item"]}"'
+            ticked = "checked" if share == given else ""
+            value = html.escape(share)
+            box = f'<input type="radio" {own} value="{value}" {ticked}>'
+            boxes += f"<label>{box} {html.escape(shown)}</label>"
+        boxes += "</p>"
+    texts = [("points", f"points, of {answer.result['most']:g}", 4), ("note", "to the student", 40)]
+    for column, label, size in texts:
+        value = html.escape(row.get(column) or "")
+        if column == "note" or value or not items:
+            box = f'<input type="text" data-column="{column}" size="{size}" value="{value}">'
+            boxes += f"<label>{label}: {box}</label>"
     own = f'data-answer="{answer.code}" data-version="{answer.version}"'
-    return (
-        f'<fieldset {own} data-question="{answer.question}">{boxes}<label>note: <input name="note" '
-        f'size="40" value="{note}"></label><label><input type="checkbox" name="read" {read}> '
-        "read</label></fieldset>"
-    )
+    clear = '<button type="button" class="clear">Clear</button>'
+    return f'<fieldset {own} data-question="{answer.question}">{boxes}{clear}</fieldset>'
 
 
 def _write_feedback(folder, student, own, answers, worth, trust, used):
@@ -142,8 +158,8 @@ def _write_feedback(folder, student, own, answers, worth, trust, used):
         for answer in answers:
             if answer.submission is submission:
                 got = answer.result
-                points = "–" if got["state"] == "to be read" else f"{got['points']:g}"
-                said = html.escape(" ".join(got["said"])) or "✓" * (got["state"] == "right")
+                points = f"{got['points']:g}" if got["state"] in tables.MARKED else "–"
+                said = html.escape(" ".join(got["said"])) or "✓" * (got["points"] >= got["most"])
                 given = f"{points} of {got['most']:g}"
                 lines.append([html.escape(answer.question), given, html.escape(got["state"]), said])
         body += _table(["question", "points", "", "what to look at"], lines)
@@ -153,7 +169,10 @@ def _write_feedback(folder, student, own, answers, worth, trust, used):
         name += "-2"
     used.add(name)
     total = sum(answer.result["points"] for answer in answers)
-    _page(folder / "feedback" / f"{name}.html", f"{student}: {total:g} of {most:g} points", body)
+    open_ = sum(answer.result["state"] not in tables.MARKED for answer in answers)
+    open_ = f" so far; {open_} answers wait for a person" if open_ else ""
+    title = f"{student}: {total:g} of {most:g} points{open_}"
+    _page(folder / "feedback" / f"{name}.html", title, body)
 
 
 def _write_class(folder, students, answers, worth, trust):
@@ -169,7 +188,7 @@ def _write_class(folder, students, answers, worth, trust):
     shares, mistakes, same = defaultdict(list), defaultdict(set), defaultdict(set)
     for answer in answers:
         got, who, question = answer.result, answer.submission.student, answer.question
-        if got["state"] in tables.DONE and got["state"] != "to be read":
+        if got["state"] in tables.MARKED:
             shares[question].append(got["points"] / got["most"])
         if got["state"] in ("partly", "wrong", "read"):
             for sentence in got["said"]:

@@ -10,7 +10,8 @@ from classroom.intake import Submission
 from runner import notebook
 from runner.notebook import UsageError
 
-DONE = ("right", "partly", "wrong", "not answered", "to be read", "read")
+MARKED = ("right", "partly", "wrong", "not answered", "read")
+DONE = (*MARKED, "to be read")
 
 
 @dataclass
@@ -89,7 +90,8 @@ def _read(file, by_code):
     except UnicodeDecodeError:
         raise UsageError(f"{file} is not in UTF-8: save it as “CSV UTF-8”.") from None
     separator = ";" if text.partition("\n")[0].count(";") else ","  # as Excel writes, in Europe
-    named = {f"{each.submission.student} {each.question}": c for c, each in by_code.items()}
+    named = {f"{a.submission.student} {a.question.split()[0]}": c for c, a in by_code.items()}
+    named |= {f"{a.submission.student} {a.question}": c for c, a in by_code.items()}
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     marks = {}
     for number, row in enumerate(table, start=2):
@@ -133,8 +135,12 @@ def _mark(answer, row):
     given = {item["item"]: _number(row.get(item["item"]) or "") for item in answer.items}
     points, got = _number(row.get("points") or ""), answer.result
     if any(share is not None for share in given.values()):
-        points = sum((given[item["item"]] or 0) * item["points"] for item in answer.items)
-        got["said"] = [item["missing"] for item in answer.items if not given[item["item"]]]
+        shares = [(given[item["item"]] or 0, item) for item in answer.items]
+        points = sum(share * item["points"] for share, item in shares)
+        lost = [(share, item["missing"]) for share, item in shares if share < 1]
+        got["said"] = [f"Partly: {said}" if share else said for share, said in lost]
+    elif points == got["most"]:
+        got["said"] = []
     if points is not None:
         note = row.get("note")
         got |= {

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import ortho_group
 
 from classroom.makers import linear, well_gradient
-from homework.checks import Made, Points, Refused, close, demand, shape, worth
+from homework.checks import Made, Points, Refused, close, demand, near, number, shape, worth
 from homework.checks.p1 import bowl
 from homework.class_numbers import three_steps
 
@@ -16,8 +16,14 @@ def q3_1(ask, numbers):
         signs = [[1, 1], [1, -1], [-1, 1], [-1, -1]] * 2
         for x, y in numbers.rng.uniform(0.5, 9, size=(8, 2)) * signs:
             wanted = [2 * numbers.a * x + numbers.b * y, numbers.b * x]
-            fits = close(ask("grad_cost", np.array([x, y])), wanted)
-            demand(fits, "grad_cost is wrong at a point of ours: derive each slope once more.")
+            got, which = ask("grad_cost", np.array([x, y])), "each slope"
+            if isinstance(got, list) and len(got) == 2 and all(map(number, got)):
+                wrong = [not close(*pair) for pair in zip(got, wanted, strict=True)]
+                which = {(True, False): "the first slope", (False, True): "the second slope"}.get(
+                    tuple(wrong), which
+                )
+            said = f"grad_cost is wrong at a point of ours: derive {which} once more."
+            demand(close(got, wanted), said)
 
     return worth(1, part, ask, numbers)
 
@@ -41,7 +47,11 @@ def _walks(ask, numbers, made, gradient, n, steps):
     for _ in range(steps):
         path.append(path[-1] - size * gradient(path[-1]))
     got = ask("descend", made, start, size, steps)
-    demand(close(got, np.array(path)), f"descend gives another path for {steps} steps.")
+    rows = len(got) if isinstance(got, list) else 0
+    how_many = f"descend gives {rows} points for num_steps = {steps}, and not {steps + 1}."
+    demand(rows == steps + 1 or shape(got) != (rows, n), how_many)
+    said = f"descend gives another path than ours for num_steps = {steps}, from another start."
+    demand(close(got, np.array(path)), said)
 
 
 def q3_3(ask, numbers):
@@ -55,7 +65,8 @@ def q3_3(ask, numbers):
             demand(shaped, "table needs four rows (θ₁, θ₂, C): the start, and each of three steps.")
             chosen = [[row[column] for column in which] for row in got]
             fits = close(chosen, wanted[:, which], 1e-4)
-            demand(fits, f"table: {what} are not those of your class's start, cost and step size.")
+            said = f"table: {what} are not those of your class's start, cost and step size."
+            demand(fits, said + near(chosen, wanted[:, which]))
 
         return part
 
@@ -116,8 +127,10 @@ def q3_5(ask, numbers):
             points.append((v, False))
         for place in numbers.rng.permutation(12):
             v, wanted = points[place]
-            fits = ask("singular", v) is wanted
-            demand(fits, "singular is wrong at a point on the curve, or at one away from it.")
+            got = ask("singular", v)
+            demand(isinstance(got, bool), "singular has to return True or False.")
+            says = "yes at a point away from" if got else "no at a point on"
+            demand(got is wanted, f"singular says {says} the curve.")
 
     return worth(0.5, values, ask, numbers) + worth(0.5, curve, ask, numbers)
 

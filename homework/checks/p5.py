@@ -47,8 +47,11 @@ def q5_2(ask, numbers):
             y = np.array(labels * 3)
             p = numbers.rng.uniform(size=len(y))
             p[:5] = [0.0, 1.0, 1.0, 0.0004, 0.9996]
-            fits = close(ask("log_loss", y, p), _loss(y, p))
-            demand(fits, "log_loss: how probable did the model find the label that came? Clip it.")
+            said = (
+                "log_loss: the mean of minus the log of what the model gave the label that came, "
+            )
+            said += "with probabilities clipped as the question says."
+            demand(close(ask("log_loss", y, p), _loss(y, p)), said)
 
     return worth(0.5, counts, ask, numbers) + worth(0.5, losses, ask, numbers)
 
@@ -76,14 +79,17 @@ def q5_3(ask, numbers):
         first = ask("out_of_fold", model, X, y, folds)
         shaped = isinstance(first, list) and len(first) == 30 and all(map(number, first))
         demand(shaped, "out_of_fold has to give one number for each row.")
+        right = held_out(fit, X, y, folds)
+        if close(first, np.concatenate([right[these] for _, these in folds])):
+            return  # fold by fold: no row's own label was seen, and the places are wrong
         for row in range(30):
             other = y.copy()
             other[row] = 1 - y[row]
             then = ask("out_of_fold", model, X, other, folds)
             same = isinstance(then, list) and len(then) == 30 and then[row] == first[row]
             demand(same, "out_of_fold: a row's prediction changed when its own label was flipped.")
-        others = sorted(first) == sorted(held_out(fit, X, y, folds).tolist())
-        demand(others, "out_of_fold: these are not what models give that saw the other folds.")
+        others = sorted(first) == sorted(right.tolist())
+        demand(others, "out_of_fold: these are not what the given fit makes of the other folds.")
         turned = ask("out_of_fold", model, X, 1 - y, folds)
         depends = close(turned, [1 - each for each in first])
         demand(depends, "out_of_fold: with all labels flipped, all predictions have to flip.")
@@ -97,8 +103,11 @@ def q5_3(ask, numbers):
                 (Made("fit_mean", scale), fit_mean(scale)),
                 (Made("fit_nearest", weights), fit_nearest(weights)),
             ):
-                fits = close(ask("out_of_fold", made, X, y, folds), held_out(fit, X, y, folds))
-                demand(fits, "out_of_fold: fit on a fold's first list, and predict its second.")
+                got, right = ask("out_of_fold", made, X, y, folds), held_out(fit, X, y, folds)
+                said = "out_of_fold: call fit on a fold's first list, and predict its second."
+                if close(got, np.concatenate([right[these] for _, these in folds])):
+                    said = "out_of_fold: the values are right, but not in the places of their rows."
+                demand(close(got, right), said)
 
     return worth(1, blind, ask, numbers) + worth(1, values, ask, numbers)
 
@@ -209,7 +218,7 @@ def q5_6(ask, numbers):
         return Points(0.0, ("difference says the same word about all tables.",))
     places = (
         ("difference: the mean of a − b is wrong for a table of ours.", 0),
-        ("difference: the interval is wrong. It is 1.96 standard errors to either side.", 1),
+        ("difference: the interval is wrong. How do you estimate the standard error?", 1),
         ("difference: the word does not say whether the interval leaves 0 out.", 2),
     )
     points = Points(0.0)
@@ -228,6 +237,9 @@ def q5_7(ask, numbers):
         letters = isinstance(got, list) and all(each in numbers.protocols for each in map(str, got))
         demand(letters, "leaking has to be a set of letters from A to F.")
         wanted = [letter for letter, text in numbers.protocols.items() if text in LEAKY]
-        demand(sorted(got) == wanted, "leaking is not the exact set. Who saw a test row's label?")
+        demand(
+            sorted(got) == wanted,
+            "leaking is not the exact set: who saw a test row's label, or its person?",
+        )
 
     return worth(1, part, ask, numbers)

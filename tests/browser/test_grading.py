@@ -87,34 +87,40 @@ def test_a_planted_script_would_not_run(grades, page, tmp_path):
         assert connection.recv(1_000) == b""
 
 
-def test_ticks_on_a_reading_page_are_marks_at_the_next_grade(grades, page):
-    page.goto((grades / "out" / "reading" / "4.5.html").as_uri())
-    answer = page.locator("pre", has_text="a = b").locator("xpath=following-sibling::fieldset[1]")
-    answer.locator("[name=splits]").check()
-    answer.locator("[name=sign]").check()
-    answer.locator("[name=note]").fill('Say "why", please.')
-    answer.locator("[name=note]").blur()
-    assert answer.locator("[name=read]").is_checked()
+def saved(page, grades, name):
+    """Put what the page saves where the next grading takes it over."""
     with page.expect_download() as download:
         page.locator("#save").click()
-    assert download.value.suggested_filename == "marks-4.5.csv"
-    download.value.save_as(grades / "out" / "marks-4.5.csv")
+    assert download.value.suggested_filename == name
+    download.value.save_as(grades / "out" / name)
     again(grades)
-    total = tables.read(grades / "out" / "grades.csv", "student", "4.5 words")
-    assert (total["jane"], total["'" + NAME]) == ("1", "0")
-    assert not (grades / "out" / "marks-4.5.csv").exists()
+    assert not (grades / "out" / name).exists()
+
+
+def test_ticks_on_a_reading_page_are_marks_at_the_next_grade(grades, page):
+    def points(question):
+        return tables.read(grades / "out" / "grades.csv", "student", question)
+
+    page.goto((grades / "out" / "reading" / "4.5.html").as_uri())
+    assert "Show that minimising" in page.inner_text("body")
+    answer = page.locator("pre", has_text="a = b").locator("xpath=following-sibling::fieldset[1]")
+    tick = "[data-column={}][value='{}']"
+    answer.locator(tick.format("splits", "1")).check()
+    answer.locator(tick.format("sign", "0.5")).check()
+    answer.locator("[data-column=note]").fill('Say "why", please.')
+    saved(page, grades, "marks-4.5.csv")
+    assert points("4.5 words") == {"jane": "0.75", "'" + NAME: ""}
     feedback = (grades / "out" / "feedback" / "jane.html").read_text(encoding="utf-8")
     assert "Which of the two parts can θ not change?" in feedback
+    assert "Partly: How does &quot;smallest&quot; become &quot;largest&quot;?" in feedback
     assert "Say &quot;why&quot;, please." in feedback
-    page.reload()
-    assert answer.locator("[name=splits]").is_checked()
-    assert not answer.locator("[name=sample]").is_checked()
+    page.goto((grades / "out" / "reading" / "4.5.html").as_uri())
+    assert answer.locator(tick.format("sign", "0.5")).is_checked()
+    assert not answer.locator(tick.format("sample", "1")).is_checked()
+    answer.locator(".clear").click()
+    saved(page, grades, "marks-4.5.csv")
+    assert points("4.5 words")["jane"] == ""
     page.goto((grades / "out" / "reading" / "needs-a-person.html").as_uri())
-    own = page.locator("fieldset").first
-    own.locator("[name=points]").fill("0.5")
-    own.locator("[name=points]").blur()
-    with page.expect_download() as download:
-        page.locator("#save").click()
-    download.value.save_as(grades / "out" / "marks-needs-a-person.csv")
-    again(grades)
-    assert "0.5" in tables.read(grades / "out" / "grades.csv", "student", "4.3").values()
+    page.locator("fieldset [data-column=points]").first.fill("0.5")
+    saved(page, grades, "marks-needs-a-person.csv")
+    assert "0.5" in points("4.3").values()
