@@ -191,7 +191,7 @@ def _stem(name):
 
 
 def understood(name, content):
-    """(problem or 0, {"cells": [{"key", "cell_type", "source"}]} or None, a sentence) of a file."""
+    """(problem or 0, {"cells": […], "given": its marks} or None, a sentence) of a file."""
     if not name.lower().endswith(".ipynb"):
         return 0, None, "it is no notebook (.ipynb), so it is not graded."
     number = re.findall(r"(?<!\d)0?([1-5])(?!\d)", _stem(PurePosixPath(name).name))
@@ -202,14 +202,14 @@ def understood(name, content):
             found = nbformat.convert(nbformat.from_dict(found), 4)
         cells = [_cell(cell) for cell in found["cells"]]
         own = (found.get("metadata") or {}).get("homework") or {}
-        own = own.get("problem")
+        own, given = own.get("problem"), dict(own.get("given") or {})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return by_name, None, "it cannot be read as a notebook."
     keys = [re.match(r"[aqtw]([1-5])-\d", cell["key"]) for cell in cells]
     problem = own or next((int(key[1]) for key in keys if key), by_name)
     if problem not in range(1, 6):
         return 0, None, "it does not say which problem it answers."
-    return problem, {"cells": cells}, ""
+    return problem, {"cells": cells, "given": given}, ""
 
 
 def _cell(cell):

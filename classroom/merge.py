@@ -4,6 +4,8 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from classroom.self_check import mark
+
 
 @dataclass
 class Merged:
@@ -34,7 +36,8 @@ def merged(submitted, given):
     """The student's cells in the student's order, with the given ones put back: a Merged.
 
     `given` is the notebook that was handed out. A given cell that was lost comes back beside its
-    neighbours. One that was changed runs as the student's own, and then as it was.
+    neighbours. One that was changed runs as the student's own, and then as it was; what the copy
+    says of itself tells whether it was, since links may have been put in (LESSONS).
     """
     handed = {cell.metadata.nbgrader.grade_id: cell for cell in given.cells}
     locked = {key: cell for key, cell in handed.items() if cell.metadata.nbgrader.locked}
@@ -44,6 +47,7 @@ def merged(submitted, given):
     for key, kind, text in cells:
         at = question_of(key) or at
         changed = key not in handed or not _same(text, handed[key].source)
+        changed = changed and mark(text) != submitted["given"].get(key)
         if key in locked:
             made.cells += [("", text, False)] if changed and kind == "code" else []
             if changed:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from classroom.walls import PROCESSES, ROOT, walls
+from classroom.walls import PROCESSES, ROOT, leave, walls
 from classroom.walls import group as new_group
 
 LONGEST = 200_000  # bytes of a line that comes out
@@ -81,11 +81,8 @@ class Room:
             self.process.stdout.close()
             self.process.wait()
         shutil.rmtree(self.home, ignore_errors=True)
-        for _ in range(50 if self.group else 0):  # its last process may be a moment in leaving
-            with contextlib.suppress(OSError):
-                self.group.rmdir()
-                break
-            time.sleep(0.02)
+        if self.group:
+            leave(self.group)
 
     def run(self, code, given=False):
         """Run a cell; what it stopped with, or "". A given cell may import for longer."""

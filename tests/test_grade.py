@@ -33,9 +33,9 @@ def able():
 walled = pytest.mark.skipif(not able(), reason="bubblewrap makes the rooms")
 
 
-def notebook(problem, solve=True, **sources):
+def notebook(problem, solve=True, lessons="", **sources):
     """A student's notebook as JSON: the copy of the class, with answers; other cells by id."""
-    nb = student.copy(SOLVED[problem], problem, CLASS)
+    nb = student.copy(SOLVED[problem], problem, CLASS, lessons)
     answers = {cell.id: cell.source for cell in SOLVED[problem].cells}
     for cell in nb.cells:
         if cell.metadata.nbgrader.solution and solve:
@@ -85,6 +85,11 @@ def test_points_are_exact(tmp_path):
     found = run(tmp_path)
     assert [found[who]["total"] for who in ("all", "nothing", "some")] == ["22.5", "0", "3"]
     assert found["all"]["needs a person"] == found["nothing"]["needs a person"] == ""
+    linked = notebook(3, solve=False, lessons="https://example.org/lessons")
+    hand_in(tmp_path / "in", "some", 4, notebook(4, solve=False))
+    hand_in(tmp_path / "in", "linked", 3, linked)
+    row = run(tmp_path)["linked"]
+    assert (row["total"], row["to be read"], row["notes"]) == ("0", "", "")
     assert found["some"]["missing"] == "1 missing, 4 missing, 5 missing"  # nobody has 2
     assert found["nothing"]["to be read"] == ""
     assert found["some"]["3.1"] == "0"
@@ -578,6 +583,7 @@ def test_killed_at_half_it_goes_on_to_the_same_table(tmp_path):
     assert {name: after[name] for name in before} == before
     found = read(tmp_path / "out" / "grades.csv", "student")
     assert {row["total"] for row in found.values()} == {"4"}
+    assert [g for place in walls.GROUPS for g in place.glob(f"room-{process.pid}-*")] == []
     assert rooms() == []
 
 
