@@ -12,11 +12,13 @@ from homework.checks import Made, Refused, Unanswered
 class Ask:
     """`ask(name, *arguments)` and `ask.value(name)`, over a function that sends a request.
 
-    `answered` tells whether any reply had a value, and `missing` names what is not defined at all.
+    `answered` tells whether there was any answer, `missing` names what is not defined at all and
+    `open` what is not answered; `outside` tells whether a package, a file or memory was lacking.
     """
 
     def __init__(self, send):
-        self.send, self.answered, self.missing = send, False, []
+        self.send, self.answered, self.outside = send, False, False
+        self.missing, self.open = [], []
 
     def __call__(self, name, *arguments, then=None):
         """What the student's function returns, or what `then` (name, …) makes of it inside."""
@@ -36,8 +38,10 @@ class Ask:
             return reply["value"]
         if reply.get("missing"):
             self.missing.append(request["ask"])
-        elif not reply.get("unanswered"):
-            self.answered = True
+        elif reply.get("unanswered"):
+            self.open.append(request["ask"])
+        else:
+            self.answered, self.outside = True, self.outside or bool(reply.get("outside"))
         raise (Unanswered if reply.get("unanswered") else Refused)(str(reply["error"]))
 
 

@@ -15,6 +15,9 @@ from classroom.makers import MAKERS
 from classroom.self_check import new_notebook
 from helpers.example import kind, said
 
+# What a student's own machine may have had: a package, a file, memory, a keyboard.
+OUTSIDE = (ImportError, OSError, MemoryError, EOFError)
+
 
 def answer(names, request):
     """The reply to a request, from the notebook's variables `names` {name: value}."""
@@ -30,6 +33,8 @@ def answer(names, request):
             arguments = [decoded(each, names) for each in request["args"]]
             _seed()
             value = value(*arguments)
+            if value is None and "then" not in request:
+                return {"error": f"{name} gives None: is a return missing?"}
             if "then" in request:
                 how, *more = (decoded(each, names) for each in request["then"])
                 value = THEN[how](value, arguments, *more)
@@ -39,7 +44,8 @@ def answer(names, request):
     except Unplain as error:
         return {"error": f"{name} gives {error}."}
     except (Exception, SystemExit) as error:
-        return {"error": f"{name} stops with {said(error, names)}"}
+        stops = {"error": f"{name} stops with {said(error, names)}"}
+        return stops | {"outside": isinstance(error, OUTSIDE)}
 
 
 def _seed():
@@ -60,8 +66,10 @@ def plain(value, depth=0):
         return value
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, np.bool_):
-        return bool(value)
+    if isinstance(value, np.bool_) or type(value).__name__ in ("BooleanTrue", "BooleanFalse"):
+        return bool(value)  # also sympy's
+    if isinstance(value, complex):
+        value = np.complex128(value)
     if depth > 8:
         raise Unplain("lists in lists that are too deep")
     if isinstance(value, (set, frozenset)):
@@ -72,11 +80,13 @@ def plain(value, depth=0):
         value = value.detach()
     if hasattr(value, "__array__") or isinstance(value, np.generic):
         array = np.asarray(value)
-        if array.dtype.kind in "biuf":
+        if array.dtype.kind == "c" and not np.any(array.imag):
+            array = array.real
+        if array.dtype.kind in "biufU":
             return array.tolist()
         if array.dtype.kind == "O":
             return plain(array.tolist(), depth + 1)
-    if isinstance(value, numbers.Number) or hasattr(value, "__float__"):
+    if isinstance(value, numbers.Real) or hasattr(value, "__float__"):
         try:
             return float(value)
         except (TypeError, ValueError):
@@ -102,12 +112,17 @@ def decoded(value, names):
 
 def torch_outputs(net, arguments, weights, X):
     """[number of parameters, outputs for rows X] of a PyTorch net with these weights."""
+    import torch
+
+    if not isinstance(net, torch.nn.Module):
+        raise Unplain(f"{kind(net)}, and no torch.nn.Module")
     count = sum(parameter.numel() for parameter in net.parameters())
     return [count, _torch_run(_with_weights(net, weights), X)]
 
 
 def keras_outputs(net, arguments, weights, X):
     """The same of a Keras net, which keeps its matrices the other way round."""
+    _demand_keras(net)
     count = int(sum(np.prod(w.shape) for w in net.weights))
     net.set_weights([np.asarray(w).T for w in weights])
     return [count, net(np.asarray(X, dtype="float32")).numpy()]
@@ -116,7 +131,15 @@ def keras_outputs(net, arguments, weights, X):
 def both_outputs(value, arguments, X):
     """What two nets give for rows X after a function of them has run."""
     source, target = arguments
+    _demand_keras(target)
     return [_torch_run(source, X), target(np.asarray(X, dtype="float32")).numpy()]
+
+
+def _demand_keras(net):
+    import keras
+
+    if not isinstance(net, keras.Model):
+        raise Unplain(f"{kind(net)}, and no keras.Model")
 
 
 def _torch_run(net, X):

@@ -7,30 +7,20 @@ own. What is no notebook is named.
 
 import io
 import json
+import os
 import re
 import zipfile
-import zlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import nbformat
-
-MOST, LARGEST = 5_000, 100 * 2**20  # files in a submission folder, bytes of one of them
-MOODLE = re.compile(r"(.+?)_(\d+)_assignsubmission_\w+")
+MOST, LARGEST = 5_000, 100 * 2**20  # files of a submission folder, bytes of one of them
+CELLS = 2_000  # of a notebook
 CANVAS = re.compile(r"(.+?)_(?:(LATE)_)?(\d{3,})_(\d{3,})_(.*)")
-# jane-03-gradient-descent, hw3_jane, 03 (1): a name before or after the problem's number
-FLAT = r"(.*?)[\s_-]*(?:assignment|homework|hw|problem)?[\s_-]*{}(?:[\s_-]+(.*?))?\s*(?:\(\d+\))?"
+MOODLE = re.compile(r"(.+?)_(\d+)_assignsubmission_[a-z]+_?(.*)")
+BLACKBOARD = re.compile(r".+?_([^_]+)_attempt_[\d-]{10,}(?:_|$)(.*)")
+BRIGHTSPACE = re.compile(r"\d+-\d+ - (.+?) - .+")
 TOO_LARGE = f"it has more than {LARGEST // 2**20} MB, and is not opened."
-BAD_ZIP = (
-    zipfile.BadZipFile,
-    OSError,
-    RuntimeError,
-    NotImplementedError,
-    ValueError,
-    EOFError,
-    zlib.error,
-)
 APART = ("__MACOSX", "__pycache__", "bds-homework.zip")
 
 
@@ -44,38 +34,46 @@ class Submission:
     state: str = ""  # "" or missing, unreadable, twice
     notes: list[str] = field(default_factory=list)
     late: bool = False
+    name: str = ""  # the student's, where `student` is a code
 
 
-def collect(place, handed_out=()):
+def collect(place, handed_out=(), is_untouched=lambda problem, read: False):
     """([Submission] of each student and problem, [(student, a sentence on a file of theirs)]).
 
-    `handed_out` are paths that students got, and that nobody has to hear of when they come back.
+    `handed_out` are paths that students got, and that nobody has to hear of when they come back;
+    `is_untouched` tells of a notebook whether nobody has worked in it.
     """
     place, said, files, found = Path(place), [], [], defaultdict(list)
     for name, content, fault in _files(place):
-        understanding = (0, None, fault) if fault else understood(name, content)
-        files.append((PurePosixPath(name).parts, *understanding))
+        name = "".join(c if c.isprintable() else "�" for c in name)
+        files.append((PurePosixPath(name).parts, *understood(name, content, fault)))
     skip = _wrapped([parts for parts, problem, *_ in files if problem])
     students = _folders(place) if not skip else set()  # somebody may have handed in nothing
     for parts, problem, read, fault in files:
         parts = parts[skip:] if len(parts) > skip else parts
-        student, late, shown = whose(parts)
+        student, late, shown = whose(parts, problem)
         student = student or place.stem
-        nobodys = len(parts) == 1 and _named(shown)[0] == parts[0]  # such as a list of the class
+        nobodys = not problem and len(parts) == 1 and not _named(parts[0])  # a list of the class
         if problem:
-            students.add(student)
             found[student, problem].append((shown, read, fault, late))
         elif not any(f"/{'/'.join(parts)}".endswith(f"/{name}") for name in handed_out):
-            students |= set() if nobodys else {student}
             said.append(("" if nobodys else student, f"{shown}: {fault}"))
+        students |= set() if nobodys else {student}
     problems = sorted({problem for _, problem in found})
-    made = [_one(student, n, found[student, n]) for student in sorted(students) for n in problems]
+    made = []
+    for student in sorted(students):
+        for problem in problems:
+            several = found[student, problem]
+            if len(several) > 1:  # such as the copy that came with the zip
+                worked_in = [each for each in several if not is_untouched(problem, each[1])]
+                several = worked_in or several[:1]
+            made.append(_one(student, problem, several))
     return made, said
 
 
 def _folders(place):
     names = [path.name for path in place.iterdir() if path.is_dir()] if place.is_dir() else []
-    return {_named(name)[0] for name in names if not _apart(name)}
+    return {(_named(name) or (name,))[0] for name in names if not _apart(name)}
 
 
 def _one(student, problem, files):
@@ -96,22 +94,26 @@ def _one(student, problem, files):
 
 def _files(place):
     """(path, bytes, why it is not read) of every file of a folder or zip, and of the zips in it."""
-    if place.is_dir():
-        root = place.resolve()
-        for path in sorted(place.rglob("*")):
-            name = path.relative_to(place).as_posix()
-            if _apart(name) or path.is_dir():
-                continue
-            if not path.resolve().is_relative_to(root):
-                yield name, b"", "it is a link to somewhere else, and is not followed."
-            elif not path.is_file():
-                yield name, b"", "it is no file that can be read."
-            elif path.stat().st_size > LARGEST:
-                yield name, b"", TOO_LARGE
-            else:
-                yield from _opened(name, path.read_bytes())
-    else:
+    if not place.is_dir():
         yield from _opened("", place.read_bytes())
+        return
+    for path in sorted(place.rglob("*")):
+        name = os.fsencode(path.relative_to(place).as_posix()).decode("utf-8", "replace")
+        if _apart(name) or (path.is_dir() and not path.is_symlink()):
+            continue
+        if path.is_symlink():
+            yield name, b"", "it is a link to somewhere else, and is not followed."
+        elif not path.is_file():
+            yield name, b"", "it is no file that can be read."
+        elif path.stat().st_size > LARGEST:
+            yield name, b"", TOO_LARGE
+        else:
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                yield name, b"", f"it cannot be read ({error.strerror})."
+            else:
+                yield from _opened(name, content)
 
 
 def _apart(name):
@@ -119,101 +121,128 @@ def _apart(name):
     return any(part in APART or part.startswith(".") for part in parts)
 
 
-def _opened(name, content, depth=0):
-    """The file itself, or what is in it if it is a zip; a bomb or a way out is named."""
+def _opened(name, content, depth=0, left=None):
+    """The file itself, or what is in it if it is a zip; a bomb or a way out is named.
+
+    `left` is how many bytes the whole file may unpack to.
+    """
     if name and not name.lower().endswith(".zip"):
         yield name, content, ""
         return
-    folder, name = PurePosixPath(_stem(name)), name or "the zip"
+    folder, name, left = PurePosixPath(_stem(name)), name or "the zip", left or [5 * LARGEST]
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
         entries = [each for each in archive.infolist() if not each.is_dir()]
-        if depth > 2 or len(entries) > MOST or sum(e.file_size for e in entries) > 10 * LARGEST:
-            yield name, b"", "it unpacks to too much, and is not opened."
-            return
-    except BAD_ZIP as error:
+    except Exception as error:  # of a stranger's bytes, and in many kinds
         yield name, b"", f"it is no zip that can be opened ({error})."
         return
-    for entry in entries:
+    for entry in entries[:MOST]:
         inside = PurePosixPath(entry.filename)
         inner = (folder / inside.relative_to(inside.anchor)).as_posix()
+        wanted = inner.lower().endswith((".ipynb", ".zip"))
         if ".." in inside.parts or inside.anchor:
             way_out = f"its path {entry.filename} leads out of the zip, and is not followed."
             yield (folder / inside.name).as_posix(), b"", way_out
+        elif _apart(inner):
+            continue
+        elif not wanted:
+            yield inner, b"", ""
         elif entry.file_size > LARGEST:
             yield inner, b"", TOO_LARGE
-        elif not _apart(inner):
+        elif entry.file_size > left[0] or depth > 2:
+            yield inner, b"", "the zip around it unpacks to too much; it is not opened."
+        else:
+            left[0] -= entry.file_size
             try:
                 unpacked = archive.read(entry)
-            except BAD_ZIP as error:
+            except Exception as error:
                 yield inner, b"", f"it cannot be unpacked ({error})."
             else:
-                yield from _opened(inner, unpacked, depth + 1)
+                yield from _opened(inner, unpacked, depth + 1, left)
+    if len(entries) > MOST:
+        yield name, b"", f"it has {len(entries):,} files, and only {MOST:,} are looked at."
 
 
 def _wrapped(paths):
     """How many folders stand around those of all students: 1 for submissions/jane/03.ipynb."""
+    if paths and all(CANVAS.fullmatch(parts[-1]) for parts in paths):
+        return min(map(len, paths)) - 1
     common = 0
     while paths and len({parts[: common + 1] for parts in paths}) == 1 < len(paths[0]) - common:
         common += 1
     below = [parts[common:] for parts in paths]
-    named = all(len(parts) > 1 or CANVAS.fullmatch(parts[0]) for parts in below)
-    return common if named else 0
+    common = common if all(len(parts) > 1 or _named(parts[0]) for parts in below) else 0
+    # hw1/jane/01.ipynb, hw1/joe/01.ipynb: the same file in several folders below the first
+    twice = defaultdict(set)
+    for parts in paths:
+        twice[parts[common], parts[-1]].add(parts[:-1])
+    deep = all(len(parts) > common + 2 for parts in paths)
+    return common + (deep and any(len(folders) > 1 for folders in twice.values()))
 
 
-def whose(parts):
+def whose(parts, problem):
     """(the student, whether it is marked late, the file's own name) of the parts of a path."""
-    if moodle := [part for part in parts if MOODLE.fullmatch(part)]:
-        return *_named(moodle[0])[:2], parts[-1]
     first, *rest = parts
-    student, late, shown = _named(first)
+    for part in (first, *reversed(rest)):
+        if (found := _named(part)) and (part == first or MOODLE.fullmatch(part)):
+            return found[0], found[1], "/".join(rest) or found[2]
     if rest:
-        return student, late, "/".join(rest)
-    if student != first:
-        return student, late, shown
-    for number in ("0[1-5]", "[1-5]"):
-        if flat := re.fullmatch(FLAT.format(number), _stem(first), re.IGNORECASE):
-            return flat[1] or flat[2] or "", False, first
-    return _stem(first), False, first
+        return first, False, "/".join(rest)
+    # jane-03-gradient-descent, hw3_jane, 03 (1): a name before or after the problem's number
+    stem = re.sub(r"\s*(\(\d+\)|-Copy\d+)$", "", _stem(first)[:200])
+    word = r"(?:assignment|homework|hw|problem)"
+    number = rf"(?:^|(.*)[\s_-])(?:{word}[\s_-]*)?0?{problem}(?:[\s_-]+(.*))?"
+    flat = re.fullmatch(number, stem, re.IGNORECASE)
+    return (flat[1] or flat[2] or "" if flat else stem), False, first
 
 
-def _named(first):
-    """(student, late, what follows the name) of a folder or file as a platform names it."""
-    if found := MOODLE.fullmatch(first):
-        return f"{found[1]} ({found[2]})", False, first
-    if found := CANVAS.fullmatch(first):
+def _named(part):
+    """(student, late, what follows the name) where a platform has named a file or folder."""
+    if found := MOODLE.fullmatch(part):
+        return found[1], False, found[3] or part
+    if found := CANVAS.fullmatch(part):
         return f"{found[1]} ({found[3]})", bool(found[2]), found[5]
-    return first, False, first
+    if found := BLACKBOARD.fullmatch(part):
+        return found[1], False, found[2] or part
+    if found := BRIGHTSPACE.fullmatch(part):
+        return found[1], False, part
+    return None
 
 
 def _stem(name):
     return re.sub(r"\.(ipynb|zip)$", "", name, flags=re.IGNORECASE)
 
 
-def understood(name, content):
+def understood(name, content, fault=""):
     """(problem or 0, {"cells": […], "given": its marks} or None, a sentence) of a file."""
     if not name.lower().endswith(".ipynb"):
-        return 0, None, "it is no notebook (.ipynb), so it is not graded."
-    number = re.findall(r"(?<!\d)0?([1-5])(?!\d)", _stem(PurePosixPath(name).name))
-    by_name = int(number[0]) if number else 0
+        return 0, None, fault or "it is no notebook (.ipynb), so it is not graded."
+    stem = _stem(PurePosixPath(name).name)
+    number = re.search(r"(?<!\d)0([1-5])(?!\d)", stem) or re.search(r"(?<!\d)([1-5])(?!\d)", stem)
+    by_name = int(number[1]) if number else 0
+    if fault:
+        return by_name, None, fault
     try:
         found = json.loads(content)  # in whichever of Unicode's encodings
-        if "worksheets" in found:  # before 2015
-            found = nbformat.convert(nbformat.from_dict(found), 4)
-        cells = [_cell(cell) for cell in found["cells"]]
+        sheets = [found] if "cells" in found else found["worksheets"]  # before 2015
+        cells = [cell for sheet in sheets for cell in sheet["cells"]]
+        if len(cells) > CELLS:
+            return by_name, None, f"it has {len(cells):,} cells; up to {CELLS:,} are read."
+        cells = [_cell(cell) for cell in cells]
         own = (found.get("metadata") or {}).get("homework") or {}
-        own, given = own.get("problem"), dict(own.get("given") or {})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        problem, seed, given = own.get("problem"), own.get("seed"), dict(own.get("given") or {})
+    except Exception:  # of a stranger's JSON, and in many kinds
         return by_name, None, "it cannot be read as a notebook."
     keys = [re.match(r"[aqtw]([1-5])-\d", cell["key"]) for cell in cells]
-    problem = own or next((int(key[1]) for key in keys if key), by_name)
-    if problem not in range(1, 6):
-        return 0, None, "it does not say which problem it answers."
-    return problem, {"cells": cells, "given": given}, ""
+    problem = problem or next((int(key[1]) for key in keys if key), by_name)
+    if type(problem) is not int or not 1 <= problem <= 5:
+        return by_name, None, "it does not say which problem it answers."
+    return problem, {"cells": cells, "given": given, "seed": seed}, ""
 
 
 def _cell(cell):
     """A cell without its outputs, which nobody grades and which may be large."""
     own = (cell.get("metadata") or {}).get("nbgrader") or {}
-    key, source = str(own.get("grade_id", "")), "".join(cell["source"])
-    return {"key": key, "cell_type": cell.get("cell_type"), "source": source}
+    source = cell["source"] if "source" in cell else cell["input"]  # before 2015
+    source = "".join(source).encode("utf-8", "replace").decode("utf-8")
+    return {"key": str(own.get("grade_id", "")), "cell_type": cell["cell_type"], "source": source}

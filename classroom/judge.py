@@ -7,7 +7,6 @@ import re
 
 from classroom.self_check import STUB
 
-NOTHING = re.compile(r"#.*|raise NotImplementedError(\(\))?|\s")  # what a stub and a comment say
 LONGEST = 20_000  # characters of an answer that a page shows
 PICTURE = re.compile(r"!\[[^\]]*\]\(|<img\b")
 PERSON = "A person looks at it."
@@ -35,11 +34,9 @@ def in_words(question, key, most, found):
     if PICTURE.search(text):
         state, said = "has a picture", [f"It has a picture, which no page shows. {PERSON}"]
     elif not re.search(r"\w", text.replace(STUB, "")):
-        written = [own for section in found.sections.values() for _, _, own in section]
-        number = re.compile(rf"(?<![\d.]){re.escape(question)}(?!\d)")
-        elsewhere = [own for own in written if number.search(own)]
+        elsewhere = found.elsewhere(question)
         text, state = "\n\n".join(elsewhere), "unclear" if elsewhere else "not answered"
-        said = [f"It may stand under another question. {PERSON}"] if elsewhere else []
+        said = [f"It may stand in another place. {PERSON}"] if elsewhere else []
     return result(0, most, state, said, text)
 
 
@@ -51,30 +48,35 @@ def result(points, most, state, said, text):
 def _less(question, points, ask, found, errors, names, stub):
     """(state, sentences) of a question that did not get all its points."""
     key = f"a{question.replace('.', '-')}"
-    stops = errors.get(key, "")
+    stops, told = errors.get(key, ""), list(dict.fromkeys(points.said))
     if question in found.doubled:
-        return "cell is there twice", [*points.said, f"Its cell is there twice. {PERSON}"]
+        return "cell is there twice", [*told, f"Its cell is there twice. {PERSON}"]
     if stops and (name := _defined_later(stops, key, found)):
         said = f"Its cell uses {name}, which only a later cell defines. {PERSON}"
         return "another order", [said]
     if stops:
-        said = [] if not ask.answered else list(points.said)
-        return "partly" if points.points else "wrong", [f"Its cell stops with {stops}", *said]
+        return "cell stops", [
+            *(told if ask.answered else ()),
+            f"Its cell stops with {stops} {PERSON}",
+        ]
+    if ask.outside:
+        return "machine", [*told, PERSON]
     if not ask.answered and not _written(question, found, names, stub):
-        return "not answered", list(points.said)
-    if not ask.answered or ask.missing:
-        open_ = ", ".join(dict.fromkeys(ask.missing)) or " and ".join(names)
+        return "not answered", told
+    if not ask.answered or ask.missing or (ask.open and found.beside(question)):
+        open_ = ", ".join(dict.fromkeys([*ask.missing, *ask.open]))
         said = f"Nothing answers to the name {open_}, but something is written. {PERSON}"
-        return "unclear", [*(points.said if points.points else ()), said]
-    return "partly" if points.points else "wrong", list(points.said)
+        return "unclear", [*(told if points.points else ()), said]
+    return "partly" if points.points else "wrong", told
 
 
 def _written(question, found, names, stub):
     """Whether a student wrote anything that may be the answer, wherever it stands."""
-    own = NOTHING.sub("", found.code(question))
+    given = {line.strip() for line in stub.splitlines()} | {"", "raise NotImplementedError"}
+    own = any(line.strip() not in given for line in found.code(question).splitlines())
     texts = [text for section in found.sections.values() for key, _, text in section if not key]
     defines = re.compile("|".join(rf"\bdef {name}\b|^{name}\s*=(?!=)" for name in names), re.M)
-    return own not in ("", NOTHING.sub("", stub)) or any(map(defines.search, texts))
+    return own or any(map(defines.search, texts))
 
 
 def _defined_later(error, key, found):

@@ -1,7 +1,7 @@
 """A student's cells and the given ones, as one notebook that is run; and what the student wrote."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from classroom.self_check import mark
@@ -26,6 +26,18 @@ class Merged:
         rest = self.sections.get(question, ())
         return "\n\n".join(text for k, kind, text in rest if k in ("", key) or kind == "added")
 
+    def elsewhere(self, question):
+        """Texts that may answer a question in words though they stand somewhere else."""
+        number = re.compile(rf"(?<![\d.]){re.escape(question)}(?!\d)")
+        whole = [each for section in self.sections.values() for each in section]
+        own = [text for key, kind, text in whole if key == "" and kind == "markdown"]
+        named = [text for _, _, text in whole if number.search(text)]
+        return list(dict.fromkeys(named + [text for text in own if len(text.split()) > 4]))
+
+    def beside(self, question):
+        """Whether there are cells of the student's own between a question and the next one."""
+        return any(key == "" for key, _, _ in self.sections.get(question, ()))
+
     def code(self, question):
         """What a student wrote to a question in cells of code, also if a cell became Markdown."""
         rest = self.sections.get(question, ())
@@ -42,7 +54,7 @@ def merged(submitted, given):
     handed = {cell.metadata.nbgrader.grade_id: cell for cell in given.cells}
     locked = {key: cell for key, cell in handed.items() if cell.metadata.nbgrader.locked}
     cells = _with_keys(submitted["cells"], handed)
-    there = [key for key, _, _ in cells]
+    there = Counter(key for key, _, _ in cells)
     made, missing, at = Merged(), list(locked), ""
     for key, kind, text in cells:
         at = question_of(key) or at
@@ -60,7 +72,7 @@ def merged(submitted, given):
                 missing = missing[len(before) :]
                 made.cells += [_given(each, locked) for each in before]
             continue
-        if not changed and there.count(key) > 1:
+        if not changed and there[key] > 1:
             continue  # a copy of an answer's cell, with nothing in it
         if kind == "code":
             made.cells.append((key, text, False))
@@ -68,9 +80,8 @@ def merged(submitted, given):
             made.sections[at].append((key, kind, text))
     made.cells += [_given(key, locked) for key in missing]
     made.cells = [each for each in made.cells if each[1] is not None]
-    made.notes += [
-        f"the given cell {k} was lost, and is put back" for k in locked if k not in there
-    ]
+    lost = [key for key in locked if key not in there]
+    made.notes += [f"given cells were lost, and are put back: {', '.join(lost)}"] if lost else []
     _find_doubled(made)
     return made
 
@@ -109,12 +120,14 @@ def _added(text, given):
 
 
 def _given(key, locked):
-    cell, example = locked[key], key.startswith("t")  # which is for the student alone
-    return (key, cell.source if cell.cell_type == "code" and not example else None, True)
+    cell = locked[key]
+    if key.startswith("t"):  # an example is for the student; here its question is asked
+        return (key, "", True)
+    return (key, cell.source if cell.cell_type == "code" else None, True)
 
 
 def _find_doubled(made):
-    keys = [key for key, _, given in made.cells if key and not given]
-    made.doubled = {question_of(key) for key in keys if keys.count(key) > 1}
-    doubled = sorted({key for key in keys if keys.count(key) > 1})
+    keys = Counter(key for key, _, given in made.cells if key and not given)
+    doubled = sorted(key for key, times in keys.items() if times > 1)
+    made.doubled = {question_of(key) for key in doubled}
     made.notes += [f"the cell {key} is there twice" for key in doubled]

@@ -77,6 +77,8 @@ def write(folder, results, answers, marks, rubric, given, trust):
     by_student = defaultdict(list)
     for submission, result in results:
         by_student[submission.student].append((submission, result))
+    for old in (folder / "feedback").glob("*.html"):  # of a student who may be called otherwise now
+        old.unlink()
     used = set()
     for student, own in by_student.items():
         mine = [each for each in answers if each.submission.student == student]
@@ -86,12 +88,12 @@ def write(folder, results, answers, marks, rubric, given, trust):
 
 def _page(file, title, body):
     file.parent.mkdir(parents=True, exist_ok=True)
-    notebook.write(
+    text = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="Content-Security-'
         f'Policy" content="{POLICY}"><title>{html.escape(title)}</title><style>{STYLE}</style>'
-        f"<h1>{html.escape(title)}</h1>\n{body}</html>\n",
-        file,
+        f"<h1>{html.escape(title)}</h1>\n{body}</html>\n"
     )
+    notebook.write(tables.utf8(text), file)
 
 
 def _table(head, rows):
@@ -152,7 +154,7 @@ def _write_feedback(folder, student, own, answers, worth, trust, used):
         most += worth[submission.problem]
         body += f"<h2>Assignment {submission.problem}</h2>\n"
         if not result:
-            body += f"<p>{html.escape('; '.join([submission.state, *submission.notes]))}.</p>\n"
+            body += f"<p>{html.escape('; '.join([submission.state, *submission.notes]))}</p>\n"
             continue
         lines = []
         for answer in answers:
@@ -164,10 +166,10 @@ def _write_feedback(folder, student, own, answers, worth, trust, used):
                 lines.append([html.escape(answer.question), given, html.escape(got["state"]), said])
         body += _table(["question", "points", "", "what to look at"], lines)
         body += "".join(f"<p>Note: {html.escape(note)}.</p>" for note in result["notes"])
-    name = re.sub(r"[^\w-]+", "-", student).strip("-")[:60] or "student"
-    while name in used:
-        name += "-2"
-    used.add(name)
+    name = re.sub(r"[^\w-]+", "-", student).strip("-").encode()[:120].decode(errors="ignore")
+    if name.lower() in used or not name:
+        name += f"-{len(used)}"
+    used.add(name.lower())
     total = sum(answer.result["points"] for answer in answers)
     open_ = sum(answer.result["state"] not in tables.MARKED for answer in answers)
     open_ = f" so far; {open_} answers wait for a person" if open_ else ""

@@ -25,6 +25,7 @@ from classroom.walls import PROCESSES, ROOT, leave, walls
 from classroom.walls import group as new_group
 
 LONGEST = 200_000  # bytes of a line that comes out
+LEAST = 2**29  # bytes that stay free on the machine
 MEMORY = 4 * 2**30  # bytes, of all processes of a room together
 
 
@@ -59,8 +60,7 @@ class Room:
         self.began = time.monotonic()
 
     def __enter__(self):
-        self.home = tempfile.mkdtemp(prefix="room-")
-        self.group = None
+        self.home, self.group = "", None
         try:
             self._start()
             self._say({"processes": PROCESSES, "memory": MEMORY})
@@ -80,7 +80,8 @@ class Room:
             self.process.stdin.close()
             self.process.stdout.close()
             self.process.wait()
-        shutil.rmtree(self.home, ignore_errors=True)
+        if self.home:
+            shutil.rmtree(self.home, ignore_errors=True)
         if self.group:
             leave(self.group)
 
@@ -114,6 +115,7 @@ class Room:
         variables |= {"IPYTHONDIR": "/home/.ipython", "TF_CPP_MIN_LOG_LEVEL": "3"}
         variables |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": inside}
         if self.trust:
+            self.home = tempfile.mkdtemp(prefix="room-")
             variables |= {"HOME": self.home, "IPYTHONDIR": f"{self.home}/.ipython"}
             variables["PYTHONPATH"] = os.pathsep.join([str(self.folder), str(ROOT)])
             command, cwd = python, self.home
@@ -155,7 +157,8 @@ class Room:
                 for each in [own, *own.children(recursive=True)]:
                     with contextlib.suppress(psutil.Error):
                         total += each.memory_info().rss
-            if total > MEMORY:
+            # What no process has mapped is in nobody's count, and in the machine's.
+            if total > MEMORY or psutil.virtual_memory().available < LEAST:
                 self.over_memory = True
                 _kill(self.process.pid)
             time.sleep(0.2)

@@ -49,6 +49,7 @@ def new_notebook():
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance()
+    shell.enable_gui = lambda gui=None: None  # %matplotlib asks for it, and here is no window
 
     def run(source):
         timer = threading.Timer(CELL, _thread.interrupt_main)

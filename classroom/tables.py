@@ -12,13 +12,14 @@ from runner.notebook import UsageError
 
 MARKED = ("right", "partly", "wrong", "not answered", "read")
 DONE = (*MARKED, "to be read")
+OTHERS = "n/a"  # in the column of another question's item
 
 
 @dataclass
 class Answer:
     """What a submission got for a question, as `judge` says.
 
-    `code` does not say whose it is, and `version` changes with its text.
+    `code` does not say whose an answer in words is, and `version` changes with what is judged.
     """
 
     submission: Submission
@@ -37,73 +38,115 @@ def answers_of(results, rubric, seed):
     """[Answer] of [(Submission, result)]; the points of answers in words are the rubric's."""
     found = []
     for submission, result in results:
+        whose = submission.name or submission.student
         for question, each in sorted(result.get("questions", {}).items()):
-            code = _letters(f"{seed}/{submission.student}/{question}")
-            version = _letters(each["text"])
+            code, version = f"{submission.student} {question}", each["text"]
             items = rubric[question.split()[0]] if question.endswith(" words") else []
+            if items:
+                code = _letters(f"{seed}/{whose}/{question}")
+            else:
+                version += f"{each['points']} {each['state']}"
             most = sum(item["points"] for item in items) or each["most"]
-            found.append(Answer(submission, question, each | {"most": most}, code, version, items))
+            each = each | {"most": most}
+            found.append(Answer(submission, question, each, code, _letters(version), items))
     return found
 
 
 def _letters(text):
     """Eight letters of a text's hash; a spreadsheet would take digits for a number."""
     digits = str.maketrans("0123456789", "ghijklmnop")
-    return hashlib.sha256(text.encode()).hexdigest()[:8].translate(digits)
+    return hashlib.sha256(utf8(text).encode()).hexdigest()[:8].translate(digits)
 
 
-def take_marks(folder, answers):
+def utf8(text):
+    """A text that can be written: what is no character becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def take_marks(folder, answers, rubric):
     """Take the marks of marks.csv, and of marks-….csv that reading pages save, into the answers.
 
-    ({answer: row}, sentences on marks that were not taken). UsageError names a row that cannot be.
+    ({answer: row}, rows of answers that are gone, sentences). UsageError names a row that cannot
+    be: its answer was never among the submissions, or its numbers are none of the rubric's.
     """
     by_code = {answer.code: answer for answer in answers}
+    file = folder / "answers.csv"
+    known = read(file, "answer", "student") if file.exists() else {}
+    known |= {answer.code: answer.submission.student for answer in answers}
+    write_csv(file, ["answer", "student"], sorted(map(list, known.items())))
     marks, saved = {}, {}
     for file in (folder / "marks.csv", *sorted(folder.glob("marks-*.csv"))):
-        rows = _read(file, by_code)
+        rows = _read(file, by_code, known, rubric)
         if file.name != "marks.csv":
             twice = [code for code in rows if saved.get(code, rows[code]) != rows[code]]
             if twice:
                 raise UsageError(f"{file}: the answer {twice[0]} has other marks in another file.")
             saved |= rows
         marks |= rows
-    old = [c for c, row in marks.items() if row.get("version", "") not in ("", by_code[c].version)]
-    marked = [code for code in old if _marks_in(by_code[code], marks[code])]
-    for code, row in marks.items():
-        if code not in old:
+    said, gone = [], {code: row for code, row in marks.items() if code not in by_code}
+    for code in gone:
+        said.append(f"The answer {code} has marks, and is not among the submissions any more.")
+    for code, row in [*marks.items()]:
+        if code in gone or row.get("version", "") not in ("", by_code[code].version):
+            del marks[code]
+            if code not in gone and _is_marked(row, rubric):
+                said.append(f"The answer {code} has changed; its marks are in before-marks.csv.")
+        else:
             _mark(by_code[code], row)
-    said = "has changed since it was marked: read it again (its marks are in before-marks.csv)."
-    return {c: row for c, row in marks.items() if c not in old}, [
-        f"{by_code[code].question}, answer {code}, {said}" for code in marked
-    ]
+    return marks, gone, said
 
 
-def _marks_in(answer, row):
-    return any(row.get(name) for name in ("points", *(item["item"] for item in answer.items)))
+def _columns(rubric):
+    return [item["item"] for items in rubric.values() for item in items]
 
 
-def _read(file, by_code):
-    if not file.exists():
+def _is_marked(row, rubric):
+    return any(row.get(name) not in (None, "", OTHERS) for name in [*_columns(rubric), "points"])
+
+
+def _read(file, by_code, known, rubric):
+    """{answer: row} of a table of marks; an answer that is gone has one only if it has marks."""
+    if not file.is_file():
         return {}
+    content = file.read_bytes()
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError(f"{file} is not in UTF-8: save it as “CSV UTF-8”.") from None
+        text = content.decode("cp1252", "replace")  # of a spreadsheet on Windows
     separator = ";" if text.partition("\n")[0].count(";") else ","  # as Excel writes, in Europe
-    named = {f"{a.submission.student} {a.question.split()[0]}": c for c, a in by_code.items()}
-    named |= {f"{a.submission.student} {a.question}": c for c, a in by_code.items()}
-    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    marks = {}
-    for number, row in enumerate(table, start=2):
-        where, code = f"{file}, row {number}", (row.get("answer") or "").strip("' ")
+    named = {}
+    for words in (True, False):  # "jane 4.7" is what a machine judges
+        for code, a in by_code.items():
+            if bool(a.items) is words:
+                for whose in (a.submission.student, a.submission.name):
+                    named[f"{whose} {a.question}"] = named[f"{whose} {a.question[:3]}"] = code
+    marks, table = {}, csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        head, rows = table.fieldnames or [], [*table]
+    except csv.Error as error:
+        raise UsageError(f"{file} cannot be read as a table: {error}.") from None
+    strange = set(head) - {"answer", "version", "question", "points", "note", *_columns(rubric)}
+    if strange or "answer" not in head:
+        said = f"has a column {min(strange)!r}" if strange else "has no column 'answer'"
+        raise UsageError(f"{file} {said}; its columns are answer, {', '.join(_columns(rubric))}, …")
+    for number, row in enumerate(rows, start=2):
+        row = {name: _typed(text or "") for name, text in row.items() if name}
+        where, code = f"{file}, row {number}", row["answer"].strip()
         code = named.get(code, code)
-        if code not in by_code:
+        if code not in known:
             raise UsageError(f"{where}: there is no answer {code!r}; take the row out.")
         if code in marks:
             raise UsageError(f"{where}: the answer {code} is there twice; keep one row.")
-        _demand_marks(where, by_code[code], row)
-        marks[code] = {name: text for name, text in row.items() if name}
+        if code in by_code:
+            _demand_marks(where, by_code[code], row)
+        if code in by_code or _is_marked(row, rubric):
+            marks[code] = row
     return marks
+
+
+def _typed(text):
+    """A cell as it was typed, without the sign that keeps a spreadsheet from computing it."""
+    return text[1:] if re.match(r"'[=+@\t\r-]", text) else text
 
 
 def _demand_marks(where, answer, row):
@@ -150,24 +193,26 @@ def _mark(answer, row):
         }
 
 
-def write_marks(folder, answers, marks, rubric):
+def write_marks(folder, answers, marks, gone, rubric):
     """marks.csv with a row for each answer that a person sees; what it was is before-marks.csv."""
-    names = [item["item"] for items in rubric.values() for item in items]
+    names = _columns(rubric)
     head = ["answer", "version", "question", *names, "points", "note"]
     table = []
     for answer in sorted(answers, key=lambda each: (each.question, each.code)):
-        if answer.items or answer.for_a_person or answer.code in marks:
+        words = answer.items and answer.result["state"] != "not answered"
+        if words or answer.for_a_person or answer.code in marks:
             row, mine = marks.get(answer.code, {}), [item["item"] for item in answer.items]
-            cells = [(row.get(name) or "") if name in mine else "–" for name in names]
-            rest = [row.get("points") or "", row.get("note") or ""]
+            cells = [row.get(name, "") if name in mine else OTHERS for name in names]
+            rest = [row.get("points", ""), row.get("note", "")]
             table.append([answer.code, answer.version, answer.question, *cells, *rest])
-    file, before = folder / "marks.csv", folder / "before-marks.csv"
+    table += [[row.get(name, "") for name in head] for row in gone.values()]
+    file = folder / "marks.csv"
     old = file.read_bytes() if file.exists() else b""
     write_csv(file, head, table)
     if old not in (b"", file.read_bytes()):
-        before.write_bytes(old)
+        (folder / "before-marks.csv").write_bytes(old)
     for each in folder.glob("marks-*.csv"):  # a page saved it, and its rows are in marks.csv now
-        each.unlink()
+        each.replace(folder / f"before-{each.name}")
 
 
 def write_grades(folder, results, answers):
@@ -214,9 +259,9 @@ def write_needs(folder, results, answers, said):
 
 
 def read(file, key, value):
-    """{key: value} of two columns of a table."""
+    """{key: value} of two columns of a table that was written here."""
     with open(file, encoding="utf-8", newline="") as opened:
-        return {row[key]: row[value] for row in csv.DictReader(opened)}
+        return {_typed(row[key]): _typed(row[value]) for row in csv.DictReader(opened)}
 
 
 def write_csv(file, head, table):
@@ -225,4 +270,4 @@ def write_csv(file, head, table):
     for row in [head, *table]:
         cells = [f"'{c}" if re.match(r"[=+@\t\r-]", c) and _number(c) is None else c for c in row]
         lines.append(",".join('"' + cell.replace('"', '""') + '"' for cell in cells))
-    notebook.write("\n".join(lines) + "\n", file)
+    notebook.write(utf8("\n".join(lines) + "\n"), file)

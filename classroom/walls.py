@@ -64,7 +64,8 @@ def walls(folder, variables):
     for name in ("helpers", "data"):
         command += ["--ro-bind", str(Path(folder, name).resolve()), f"/room/{name}"]
     command += [*small, "/dev/shm", "--chdir", "/home"]
-    return [*command, "--remount-ro", "/dev", "--remount-ro", "/"]
+    # A room of root's has the machine's root as its user, who may write to /proc/sys.
+    return [*command, *(each for p in ("/proc", "/dev", "/") for each in ("--remount-ro", p))]
 
 
 def try_walls():

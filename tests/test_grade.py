@@ -246,10 +246,13 @@ processes = [each for each in os.listdir("/proc") if each.isdigit()]
 first = open("/proc/1/environ").read()
 names, own = sorted(os.listdir("/room")), sorted(os.listdir("/room/classroom"))
 written = []
+files = ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/overcommit_memory", "/proc/sysrq-trigger"]
 for place in ("/", "/room", "/usr", "/dev", "/etc", "/room/helpers"):
+    files.append(place + "/x")
+for file in files:
     try:
-        open(place + "/x", "w")
-        written.append(place)
+        open(file, "r+" if file.startswith("/proc") else "w")
+        written.append(file)
     except OSError:
         pass
 """
@@ -359,6 +362,20 @@ def odd_cells(cells):
     cells["imports"] = [cells["imports"], *map(code, odd)]
 
 
+def overwrites(cells):
+    cells["w3-6"] = [cells["w3-6"], code("A = np.eye(2)\nD, P = 1, 2\nabs = bool = None")]
+
+
+def words_above(cells):
+    cells["title"] = [cells["title"], text("It converges to nothing: it runs off.")]
+    cells["w3-6"]["source"] = "YOUR ANSWER HERE"
+
+
+def picture(cells):
+    cells["w3-6"]["source"] = "![notes.png](attachment:notes.png)"
+
+
+NO_CELLS = {"cells": [], "metadata": {"homework": {"problem": 3}}}
 # {what a student did: (the notebook, points, what goes to a person, a part of the notes)}
 CLUMSY = {
     "bare": (edited(bare), 5, "", ""),
@@ -366,19 +383,36 @@ CLUMSY = {
     "doubled": (edited(doubled), 5, "", ""),
     "twice": (edited(twice), 3, "3.1", "the cell a3-1 is there twice"),
     "merged": (edited(merged_into_the_example), 5, "", "the given cell t3-1 was changed"),
-    "in Markdown": (edited(in_markdown), 3, "3.1", ""),
+    "in Markdown": (edited(in_markdown), 3, "3.1, 3.3", ""),
     "renamed": (edited(renamed), 4, "3.4", ""),
-    "above": (edited(above), 3, "3.1", ""),
-    "given gone": (edited(given_gone), 5, "", "the given cell mapping was lost, and is put back"),
+    "above": (edited(above), 3, "3.1, 3.3", ""),
+    "given gone": (
+        edited(given_gone),
+        5,
+        "",
+        "lost, and are put back: find, numbers",
+    ),
     "given changed": (edited(given_changed), 5, "", "the given cell numbers was changed"),
     "another order": (edited(another_order), 4, "3.3", ""),
     "words beside": (edited(words_beside), 5, "", ""),
     "words in the question": (edited(words_in_the_question), 5, "", "cell q3-6 was changed"),
+    "overwrites": (edited(overwrites), 5, "", ""),
+    "words above": (edited(words_above), 5, "3.6 words", ""),
+    "picture": (edited(picture), 5, "3.6 words", ""),
+    "inline": (notebook(3, a3_1="%matplotlib inline\n" + GRAD), 5, "", ""),
+    "no package": (notebook(3, a3_1="import seaborn\n" + GRAD), 3, "3.1, 3.3", ""),
+    "no return": (notebook(3, a3_4="def converges(H, step_size):\n    True"), 4, "", ""),
+    "complex": (notebook(3, a3_1=GRAD.replace("B * theta[0]]", "B * theta[0] + 0j]")), 5, "", ""),
     "odd cells": (edited(odd_cells), 5, "", "FileNotFoundError"),
-    "syntax error": (notebook(3, a3_1="def grad_cost(theta:"), 3, "", ""),
-    "only given": ({"cells": []} | {"metadata": {"homework": {"problem": 3}}}, 0, "", "was lost"),
-    "never ends": (notebook(3, a3_2="while True:\n    pass"), 3, "3.2", "(timed out)"),
-    "exits": (notebook(3, a3_1="import sys\ndef grad_cost(v): sys.exit()"), 3, "", ""),
+    "syntax error": (notebook(3, a3_1="def grad_cost(theta:"), 3, "3.1, 3.3", ""),
+    "only given": (
+        {"cells": []} | {"metadata": {"homework": {"problem": 3}}},
+        0,
+        "",
+        "cells were lost",
+    ),
+    "never ends": (notebook(3, a3_2="while True: 1"), 3, "3.2, 3.3", "(timed out)"),
+    "exits": (notebook(3, a3_1="import sys\ndef grad_cost(v): sys.exit()"), 3, "3.3", ""),
     "sympy": (notebook(3, a3_1=SYMPY), 5, "", ""),
 }
 
@@ -433,8 +467,8 @@ def test_clumsy_notebooks_get_what_a_person_would_give(tmp_path):
         (["jane/03.ipynb", "jane/sub/04 (1).ipynb"], ["jane"]),
         (["doe_123_456_03-gd-2.ipynb", "roe_LATE_124_457_03.ipynb"], ["doe (123)", "roe (124)"]),
         (["doe_123_456_all.zip/bds-homework/03.ipynb"], ["doe (123)"]),
-        (["Jane Doe_77_assignsubmission_file_/03.ipynb"], ["Jane Doe (77)"]),
-        (["all.zip/Jane_7_assignsubmission_file_/03.ipynb", "list.csv"], ["Jane (7)"]),
+        (["Jane Doe_77_assignsubmission_file_/03.ipynb"], ["Jane Doe"]),
+        (["all.zip/Jane_7_assignsubmission_file_/03.ipynb", "list.csv"], ["Jane"]),
         (["jane-03.ipynb", "joe_hw3.ipynb", "03-jim.ipynb"], ["jane", "jim", "joe"]),
         (["student 3 03.ipynb", "student 4 03-gd-2.ipynb"], ["student 3", "student 4"]),
         (["all.zip/class/jane/03.ipynb", "all.zip/class/joe/04.ipynb"], ["jane", "joe"]),
@@ -461,6 +495,47 @@ def test_whose_a_file_is(tmp_path, files, students):
     assert not [each for each in found if each.state == "twice"]
 
 
+@walled
+def test_a_strangers_file_stops_nobody_elses_grading(tmp_path):
+    """Each of these has once ended a whole grading with a traceback, or taken another's points."""
+    folder = tmp_path / "in"
+    hand_in(folder, "honest", 3, notebook(3))
+    for problem in (3.0, True, "3", [3], 10**30):
+        nb = notebook(3, solve=False)
+        nb["metadata"]["homework"]["problem"] = problem
+        hand_in(folder, f"aaa {problem}"[:20], 3, nb)
+    hand_in(folder, "surrogates", 3, notebook(3, a3_1="# \ud83d", w3_6="\ud800"))
+    hand_in(folder, "raises", 3, notebook(3, a3_1="raise ValueError('\\ud800')"))
+    for n, content in enumerate(('{"cells": 1}', "[]", '{"worksheets": [{"cells": [{}]}]}')):
+        hand_in(folder, f"no notebook {n}", 3, content)
+    many = [code("x = 1", nbgrader={"grade_id": "a3-1"})] * 10**5
+    hand_in(folder, "many", 3, {"cells": many})
+    hand_in(folder, "long", 3, notebook(3, w3_6="nothing " * 10**5))
+    for name in (
+        "\U00020000" * 55,
+        "\U00020000" * 55 + "b",
+        "-rf",
+        "class",
+        "a\n\x1b[2Kb",
+        "a b",
+        "a-b",
+    ):
+        hand_in(folder, name, 3, notebook(3, solve=False))
+    os.mkdir(os.fsencode(folder) + b"/zo\xeb")
+    (folder / "loop").symlink_to("loop")
+    with zipfile.ZipFile(folder / "nul.zip", "w") as archive:
+        archive.writestr("x/03.ipynb", "{}")
+    packed = (folder / "nul.zip").read_bytes()
+    (folder / "nul.zip").write_bytes(packed.replace(b"x/03.ipynb", b"\0/03.ipynb"))
+    found = run(tmp_path)
+    assert found["honest"]["total"] == "5"
+    assert found["many"]["missing"] == "3 unreadable"
+    assert len(list((tmp_path / "out" / "feedback").glob("*.html"))) == len(found)
+    assert {row["total"] for who, row in found.items() if who.startswith("aaa")} == {"0"}
+    printed = (tmp_path / "out" / "needs-a-person.csv").read_text(encoding="utf-8")
+    assert "\x1b" not in printed
+
+
 def test_zips_and_ways_out(tmp_path):
     content = json.dumps(notebook(3))
     (tmp_path / "in" / "jane").mkdir(parents=True)
@@ -476,7 +551,8 @@ def test_zips_and_ways_out(tmp_path):
     found, said = intake.collect(tmp_path / "in")
     assert [(s.student, s.problem) for s in found if s.notebook] == [("jane", 3)]
     told = " ".join(sentence for _, sentence in said)
-    assert len(said) == 5
+    assert len(said) == 4
+    told += " ".join(note for s in found for note in s.notes)  # of 03.ipynb in bomb.zip
     for part in (
         "leads out of the zip",
         "100 MB",
@@ -518,8 +594,28 @@ def test_marks_are_taken_or_refused(tmp_path, capsys):
         capsys.readouterr()
         run(tmp_path, status=2)
         assert said in capsys.readouterr().err
-    with open(file, "a", encoding="utf-8") as opened:
-        opened.write(file.read_text(encoding="utf-8").splitlines()[-1] + "\n")
+    filled(nothing="1")
+    text = file.read_text(encoding="utf-8")
+    for old, new, said in (
+        ("nothing", "nothin", "has a column 'nothin'; its columns are answer, eager, export"),
+        ("answer,", "whose,", "has a column 'whose'"),
+    ):
+        file.write_text(text.replace(old, new, 1), encoding="utf-8")
+        run(tmp_path, status=2)
+        assert said in capsys.readouterr().err
+    file.write_text(text.replace(",", ";").replace("1", "1,0"), encoding="cp1252")
+    assert run(tmp_path)["jane"]["3.6 words"] == "0.5"
+    hand_in(tmp_path / "in", "jane", 3, notebook(3, w3_6="Something else."))
+    assert run(tmp_path)["jane"]["3.6 words"] == ""
+    assert "has changed; its marks are in before-marks.csv" in capsys.readouterr().out
+    hand_in(tmp_path / "in", "joe", 3, notebook(3))
+    filled(answer="jane 3.1", points="0.5", version="", note="Late.")
+    assert run(tmp_path)["jane"]["3.1"] == "0.5"
+    (tmp_path / "in" / "jane" / "03.ipynb").unlink()
+    assert run(tmp_path)["joe"]["total"] == "5"
+    assert "The answer jane 3.1 has marks, and is not among" in capsys.readouterr().out
+    assert "jane 3.1" in file.read_text(encoding="utf-8")
+    hand_in(tmp_path / "in", "jane", 3, notebook(3))
     filled()
     with open(file, "a", encoding="utf-8") as opened:
         opened.write(file.read_text(encoding="utf-8").splitlines()[-1] + "\n")
@@ -564,7 +660,8 @@ def test_a_second_run_grades_only_what_is_new(tmp_path, capsys):
 @pytest.mark.slow
 def test_killed_at_half_it_goes_on_to_the_same_table(tmp_path):
     for number in range(8):
-        hand_in(tmp_path / "in", f"student {number}", 3, notebook(3, a3_3=TABLE))
+        own = notebook(3, a3_3=f"{TABLE}  # {number}")
+        hand_in(tmp_path / "in", f"student {number}", 3, own)
     command = [sys.executable, "-m", "classroom.grade", str(tmp_path / "in"), "--seed", str(CLASS)]
     command += ["--grades", str(tmp_path / "out")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
