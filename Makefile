@@ -22,7 +22,7 @@ help: ## Show every target with one line
 	@echo 'Options of run-all: ONLY="03 05"  DATA=table.csv  TEST=rows.csv  PARAMS="seed=7 step_size=0.05"  FORCE=1  EXPLAIN=1  WORKERS=2  SCHEDULER=tcp://…  LIMITS="--cell-limit 900"  TORCH_INDEX= (empty: PyTorch with CUDA)'
 
 # The shell reads these itself: what is typed may have quotation marks in it.
-export ONLY DATA TEST PARAMS SCHEDULER SEED LESSONS ADDRESS NOTEBOOK SUBMISSIONS
+export ONLY DATA TEST PARAMS SCHEDULER SEED LESSONS ADDRESS NOTEBOOK SUBMISSIONS GRADES
 RUN = $(PY) -m runner.run --only "$$ONLY" --data "$$DATA" --unlabelled "$$TEST" --params "$$PARAMS" --scheduler "$$SCHEDULER" --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(EXPLAIN),--explain) $(LIMITS)
 SITE := $(VENV)/requirements-site.lock
 NBVAL := --nbval --nbval-artefacts build
@@ -67,7 +67,7 @@ self-check: $(READY) ## Run a student's notebook, and say what has an answer: NO
 	@$(PY) classroom/self_check.py "$$NOTEBOOK" || test $$? = 1
 
 grade: $(READY) ## Points and feedback for a folder of submissions: make grade SUBMISSIONS=folder SEED=2026
-	@$(PY) -m classroom.grade "$$SUBMISSIONS" --seed "$$SEED" --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(TRUST),--trust) $(if $(HASH),--hash)
+	@$(PY) -m classroom.grade "$$SUBMISSIONS" --seed "$$SEED" --workers '$(or $(WORKERS),0)' $(if $(FORCE),--force) $(if $(TRUST),--trust) $(if $(HASH),--hash) $(if $(GRADES),--grades "$$GRADES")
 
 # Where no kernel is, a slider shows frames: the notebooks with sliders leave them in build/frames.
 frames: $(READY)

@@ -172,11 +172,8 @@ def _main(options):
         f"{options.grades}/grades.csv. Students: {students}; for a person: {people} "
         f"(needs-a-person.csv); to be read: {unread} (reading/)."
     )
-    return (
-        0
-        if options.hash
-        else _compare(options.submissions / demo.POINTS, options.grades / "grades.csv")
-    )
+    compared = not options.hash  # names, for which points.csv has the points
+    return _compare(options.submissions / demo.POINTS, options.grades / "grades.csv") * compared
 
 
 def _graded_or_kept(submissions, given, seed, folder, options):
@@ -213,9 +210,10 @@ def _graded_or_kept(submissions, given, seed, folder, options):
         list(pool.map(one, new))
     results = []
     for number, each in enumerate(submissions):
-        file = files.get(number)
-        there = file is not None and file.exists()
-        results.append((each, json.loads(file.read_text(encoding="utf-8")) if there else {}))
+        there = number in files and files[number].exists()
+        each.state = each.state or ("" if there else "not graded")
+        got = json.loads(files[number].read_text(encoding="utf-8")) if there else {}
+        results.append((each, got))
     return results
 
 
@@ -282,9 +280,9 @@ def _compare(wanted, got):
 
 
 def _seed(typed):
-    kept = Path("build/student") / student.KEPT
-    if not typed and kept.is_file():
-        return json.loads(kept.read_text(encoding="utf-8"))["seed"]
+    kept = student.seed_of("build/student")
+    if not typed and kept is not None:
+        return kept
     if not re.fullmatch(r"\d{1,6}", typed):
         raise UsageError("Say which class this is: SEED=2026 (its class.json has the number).")
     return int(typed)

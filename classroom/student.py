@@ -155,18 +155,25 @@ def write(folder, found, seed):
     new.rename(folder)
 
 
+def seed_of(folder):
+    """The seed of the class that was handed out from a folder, or None."""
+    file = Path(folder) / KEPT
+    return json.loads(file.read_text(encoding="utf-8"))["seed"] if file.is_file() else None
+
+
 def main(arguments=None):
     """0, or 2 with one sentence where nothing was written."""
     parser = argparse.ArgumentParser(prog="classroom.student", description=__doc__)
-    parser.add_argument("--seed", default="0", help="the class's number, 0 to 999999")
+    parser.add_argument("--seed", default="", help="the class's number, 0 to 999999")
     parser.add_argument("--folder", type=Path, default=Path("build/student"))
     parser.add_argument("--lessons", default="", help="the lessons' folder on the web")
     parser.add_argument("--address", default="", help="where the zip will be on the web")
     options = parser.parse_args(arguments)
     try:
-        if not re.fullmatch(r"\d{1,6}", options.seed or "0"):
-            raise UsageError(f"SEED is a whole number from 0 to 999999, not {options.seed!r}.")
-        seed = int(options.seed or "0")
+        typed = options.seed or str(seed_of(options.folder) or 0)
+        if not re.fullmatch(r"\d{1,6}", typed):
+            raise UsageError(f"SEED is a whole number from 0 to 999999, not {typed!r}.")
+        seed = int(typed)
         for name, web in (("LESSONS", options.lessons), ("ADDRESS", options.address)):
             if web and not re.match(r"https?://[^\s/]+", web):
                 raise UsageError(f"{name} is an address such as https://…, not {web!r}.")

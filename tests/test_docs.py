@@ -20,6 +20,7 @@ MADE = (
     "reading/",
     "grades.csv",
     "names.csv",
+    "answers.csv",
     "marks",
     "before-marks.csv",
     "needs-a-person.csv",

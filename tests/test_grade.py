@@ -427,7 +427,8 @@ def test_clumsy_notebooks_get_what_a_person_would_give(tmp_path):
     hand_in(tmp_path / "in", "forty megabytes", 3, big)
     hand_in(tmp_path / "in", "UTF-16", 3, "").write_text(json.dumps(notebook(3)), encoding="utf-16")
     hand_in(tmp_path / "in", "two", 3, notebook(3))
-    hand_in(tmp_path / "in", "two", 3, notebook(3, solve=False), "03 (1).ipynb")
+    hand_in(tmp_path / "in", "two", 3, notebook(3, a3_1=GRAD), "03 (1).ipynb")
+    hand_in(tmp_path / "in", "handed out", 3, notebook(3, solve=False), "bds-homework/03.ipynb")
     hand_in(tmp_path / "in", "empty", 3, "")
     hand_in(tmp_path / "in", "script", 3, "print(1)", "03.py")
     hand_in(tmp_path / "in", "handed out", 3, notebook(3))
@@ -445,7 +446,7 @@ def test_clumsy_notebooks_get_what_a_person_would_give(tmp_path):
     }  # fmt: skip
     assert found["words beside"]["to be read"] == "3.6 words"
     reading = (tmp_path / "out" / "reading" / "3.6.html").read_text(encoding="utf-8")
-    assert reading.count("<pre>It converges to nothing: it runs off.</pre>") == 2
+    assert reading.count("<pre>It converges to nothing: it runs off.</pre>") == 3
     needs = (tmp_path / "out" / "needs-a-person.csv").read_text(encoding="utf-8")
     assert "03.py: it is no notebook (.ipynb), so it is not graded." in needs
     assert "leave one there" in needs
