@@ -93,7 +93,7 @@ def _ask_all(most, found, enter, check):
                         at = ""
                     else:
                         error = room.run(ASIDE if number in aside else code, given)
-                        errors[key or f"code cell {number}"] = error
+                        errors[key] = error
                 for at in [*open_]:
                     again = check(at, room)
                     first = states.get(at, again)
@@ -103,7 +103,7 @@ def _ask_all(most, found, enter, check):
         except Ended as ended:
             if not at and number:
                 aside.add(number)
-                found.notes.append(f"code cell {number} ended the room ({ended.why})")
+                found.notes.append(f"{found.cells[number - 1][0]} ended the room ({ended.why})")
                 at = question_of(found.cells[number - 1][0])
             if at in open_:
                 open_.remove(at)
@@ -137,6 +137,8 @@ def _main(options):
         raise UsageError("Say where the submissions are: make grade SUBMISSIONS=folder.")
     if not options.submissions.exists():
         raise UsageError(f"There are no submissions at {str(options.submissions)!r}.")
+    if options.grades.resolve().is_relative_to(options.submissions.resolve()):
+        raise UsageError(f"{options.grades} is in the folder of the submissions: GRADES=another.")
     rubric = _rubric()
     seed, folder = _seed(options.seed), options.grades / "class"
     if not options.trust:
@@ -159,8 +161,8 @@ def _main(options):
         said = _without_names(options.grades, submissions, said)
     results = _graded_or_kept(submissions, given, seed, folder, options)
     answers = tables.answers_of(results, rubric, seed)
-    marks, gone, changed = tables.take_marks(options.grades, answers, rubric)
-    tables.write_marks(options.grades, answers, marks, gone, rubric)
+    marks, gone, old, changed = tables.take_marks(options.grades, answers, rubric)
+    tables.write_marks(options.grades, answers, marks, gone, old, rubric)
     tables.write_grades(options.grades, results, answers)
     people = tables.write_needs(options.grades, results, answers, said)
     pages.write(options.grades, results, answers, marks, rubric, given, options.trust)
@@ -180,7 +182,7 @@ def _graded_or_kept(submissions, given, seed, folder, options):
     """[(Submission, result)]: what was graded before, and has not changed since, is not again."""
     kept = options.grades / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    draw, code, began = _draw(options), _code(), time.monotonic()
+    draw, code, began = _draw(options, seed), _code(), time.monotonic()
     files = {}
     for number, each in enumerate(submissions):
         if each.notebook is not None:
@@ -288,12 +290,18 @@ def _seed(typed):
     return int(typed)
 
 
-def _draw(options):
+def _draw(options, seed):
     """What the hidden arguments are drawn from: kept, so that an interrupted grading goes on."""
-    file = options.grades / "draw"
-    if options.force or not file.exists():
-        file.write_text(str(secrets.randbits(32)), encoding="utf-8")
-    return int(file.read_text(encoding="utf-8"))
+    file = options.grades / "draw.json"
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"seed": seed}
+    if kept["seed"] != seed:
+        raise UsageError(
+            f"{options.grades} has the grades of class {kept['seed']}: GRADES=another."
+        )
+    if options.force or "draw" not in kept:
+        kept["draw"] = secrets.randbits(32)
+        notebook.write(json.dumps(kept), file)
+    return kept["draw"]
 
 
 def _code():

@@ -11,9 +11,10 @@ from classroom.self_check import mark
 class Merged:
     """A notebook as it is run, and what is known of its cells.
 
-    `cells` is [(key, code, given)] in the order in which they run: a key such as "a3-1", or "" for
-    a cell of the student's own. `sections` is {question: [(key, type, text)]} of what the student
-    wrote from a question's text to the next one's, and `notes` are sentences that change no points.
+    `cells` is [(key, code, given)] in the order in which they run: a key such as "a3-1", or "code
+    cell 7" for one of the student's own. `sections` is {question: [(key, type, text)]} of what the
+    student wrote from a question's text to the next one's; `notes` are sentences that change no
+    points, and `doubled` the questions whose answer's cell is there more than once.
     """
 
     cells: list = field(default_factory=list)
@@ -55,18 +56,20 @@ def merged(submitted, given):
     locked = {key: cell for key, cell in handed.items() if cell.metadata.nbgrader.locked}
     cells = _with_keys(submitted["cells"], handed)
     there = Counter(key for key, _, _ in cells)
-    made, missing, at = Merged(), list(locked), ""
+    made, missing, at, number = Merged(), list(locked), "", 0
     for key, kind, text in cells:
+        number += kind == "code"
+        own = f"code cell {number}"
         at = question_of(key) or at
         changed = key not in handed or not _same(text, handed[key].source)
         changed = changed and mark(text) != submitted["given"].get(key)
         if key in locked:
-            made.cells += [("", text, False)] if changed and kind == "code" else []
+            made.cells += [(own, text, False)] if changed and kind == "code" else []
             if changed:
                 made.notes.append(f"the given cell {key} was changed, and is put back")
                 added = _added(text, locked[key].source)
-                own = "added" if kind == "markdown" else kind
-                made.sections[at] += [("", own, added)] if added else []
+                added_as = "added" if kind == "markdown" else kind
+                made.sections[at] += [("", added_as, added)] if added else []
             if key in missing:  # and otherwise it is a copy
                 before = missing[: missing.index(key) + 1]
                 missing = missing[len(before) :]
@@ -75,7 +78,7 @@ def merged(submitted, given):
         if not changed and there[key] > 1:
             continue  # a copy of an answer's cell, with nothing in it
         if kind == "code":
-            made.cells.append((key, text, False))
+            made.cells.append((key or own, text, False))
         if changed and text.strip():
             made.sections[at].append((key, kind, text))
     made.cells += [_given(key, locked) for key in missing]

@@ -69,10 +69,14 @@ def write(folder, results, answers, marks, rubric, given, trust):
     for question, items in rubric.items():
         own = [each for each in answers if each.items and each.question.split()[0] == question]
         read = [each for each in own if each.result["state"] != "not answered"]
+        if not own:  # nobody has handed it in
+            continue
         key = question.replace(".", "-")
         asked = texts.get(f"q{key}-words", texts[f"q{key}"])
         _write_reading(folder, question, asked, items, read, marks)
-    people = [each for each in answers if each.for_a_person or each.code in marks]
+    people = [
+        e for e in answers if e.for_a_person or (e.code in marks and e.result["state"] == "read")
+    ]
     _write_reading(folder, "needs-a-person", "", [], [e for e in people if not e.items], marks)
     by_student = defaultdict(list)
     for submission, result in results:
@@ -117,8 +121,10 @@ def _write_reading(folder, name, asked, items, answers, marks):
     body += f'<button id="save" data-file="{file}" data-columns="{columns}">Save {file}</button>\n'
     for answer in sorted(answers, key=lambda each: each.code):
         row, got = marks.get(answer.code, {}), answer.result
-        why = "" if items else f"<p>{html.escape(' '.join(got['said']))}</p>"
-        body += f"<h2>{answer.code}{'' if items else f', {answer.question}'}</h2>{why}"
+        waits = answer.for_a_person or not items
+        why = f"<p>{html.escape(' '.join(got['said']))}</p>" if waits else ""
+        why += "<p>answers.csv says whose it is.</p>" if items and waits else ""
+        body += f"<h2>{html.escape(answer.code)}</h2>{why}"
         body += f"<pre>{html.escape(got['text'])}</pre>\n{_boxes(answer, items, row)}\n"
     title = f"Answers to {name}" if items else "Answers that need a person"
     _page(folder / "reading" / f"{name}.html", title, body + f"<script>{SAVE}</script>")
@@ -172,7 +178,7 @@ def _write_feedback(folder, student, own, answers, worth, trust, used):
     used.add(name.lower())
     total = sum(answer.result["points"] for answer in answers)
     open_ = sum(answer.result["state"] not in tables.MARKED for answer in answers)
-    open_ = f" so far; {open_} answers wait for a person" if open_ else ""
+    open_ = f" so far; waiting for a person: {open_}" if open_ else ""
     title = f"{student}: {total:g} of {most:g} points{open_}"
     _page(folder / "feedback" / f"{name}.html", title, body)
 
@@ -184,7 +190,7 @@ def _write_class(folder, students, answers, worth, trust):
         total[answer.submission.student] += answer.result["points"]
     bins = Counter(int(points // 4) * 4 for points in total.values())
     spread = [
-        [f"{low} to {low + 4}", _bar(bins[low] / len(students)), f"{bins[low]}"]
+        [f"{low} to under {low + 4}", _bar(bins[low] / len(students)), f"{bins[low]}"]
         for low in range(0, max(bins) + 1, 4)
     ]
     shares, mistakes, same = defaultdict(list), defaultdict(set), defaultdict(set)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from classroom.intake import Submission
+from classroom.judge import PERSON
 from runner import notebook
 from runner.notebook import UsageError
 
@@ -66,34 +67,50 @@ def utf8(text):
 def take_marks(folder, answers, rubric):
     """Take the marks of marks.csv, and of marks-….csv that reading pages save, into the answers.
 
-    ({answer: row}, rows of answers that are gone, sentences). UsageError names a row that cannot
-    be: its answer was never among the submissions, or its numbers are none of the rubric's.
+    ({answer: row}, rows of answers that are gone, rows that count no more, sentences). UsageError
+    names a row that cannot be: its answer was never among the submissions, or its numbers are none
+    of the rubric's.
     """
     by_code = {answer.code: answer for answer in answers}
-    file = folder / "answers.csv"
+    file, names = folder / "answers.csv", folder / "names.csv"
     known = read(file, "answer", "student") if file.exists() else {}
     known |= {answer.code: answer.submission.student for answer in answers}
     write_csv(file, ["answer", "student"], sorted(map(list, known.items())))
-    marks, saved = {}, {}
+    named = _named(by_code, read(names, "student", "code") if names.exists() else {})
+    marks, saved, old, said = {}, {}, [], []
     for file in (folder / "marks.csv", *sorted(folder.glob("marks-*.csv"))):
-        rows = _read(file, by_code, known, rubric)
+        rows = _read(file, by_code, named, known, rubric)
         if file.name != "marks.csv":
             twice = [code for code in rows if saved.get(code, rows[code]) != rows[code]]
             if twice:
                 raise UsageError(f"{file}: the answer {twice[0]} has other marks in another file.")
             saved |= rows
+        old += [marks[code] for code in rows if marks.get(code, rows[code]) != rows[code]]
         marks |= rows
-    said, gone = [], {code: row for code, row in marks.items() if code not in by_code}
-    for code in gone:
-        said.append(f"The answer {code} has marks, and is not among the submissions any more.")
+    gone = {code: row for code, row in marks.items() if code not in by_code}
     for code, row in [*marks.items()]:
-        if code in gone or row.get("version", "") not in ("", by_code[code].version):
-            del marks[code]
-            if code not in gone and _is_marked(row, rubric):
-                said.append(f"The answer {code} has changed; its marks are in before-marks.csv.")
-        else:
+        if code in gone:
+            said.append(f"The answer {code} has marks, and is not among the submissions any more.")
+        elif row["version"] in ("", by_code[code].version):
             _mark(by_code[code], row)
-    return marks, gone, said
+            continue
+        elif _is_marked(row, rubric):
+            said.append(f"The answer {code} has changed; its marks are in before-marks.csv.")
+            old.append(row)
+        del marks[code]
+    return marks, gone, [row for row in old if _is_marked(row, rubric)], said
+
+
+def _named(by_code, codes):
+    """{what a person may call an answer: its code}: "jane 3.1", also by a code for her name."""
+    named = {}
+    for words in (True, False):  # "jane 4.7" is what a machine judges
+        for code, answer in by_code.items():
+            of, question = answer.submission, answer.question
+            for whose in (of.student, of.name, codes.get(of.student)):
+                if bool(answer.items) is words:
+                    named[f"{whose} {question}"] = named[f"{whose} {question[:3]}"] = code
+    return named
 
 
 def _columns(rubric):
@@ -104,7 +121,7 @@ def _is_marked(row, rubric):
     return any(row.get(name) not in (None, "", OTHERS) for name in [*_columns(rubric), "points"])
 
 
-def _read(file, by_code, known, rubric):
+def _read(file, by_code, named, known, rubric):
     """{answer: row} of a table of marks; an answer that is gone has one only if it has marks."""
     if not file.is_file():
         return {}
@@ -114,12 +131,6 @@ def _read(file, by_code, known, rubric):
     except UnicodeDecodeError:
         text = content.decode("cp1252", "replace")  # of a spreadsheet on Windows
     separator = ";" if text.partition("\n")[0].count(";") else ","  # as Excel writes, in Europe
-    named = {}
-    for words in (True, False):  # "jane 4.7" is what a machine judges
-        for code, a in by_code.items():
-            if bool(a.items) is words:
-                for whose in (a.submission.student, a.submission.name):
-                    named[f"{whose} {a.question}"] = named[f"{whose} {a.question[:3]}"] = code
     marks, table = {}, csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         head, rows = table.fieldnames or [], [*table]
@@ -130,7 +141,7 @@ def _read(file, by_code, known, rubric):
         said = f"has a column {min(strange)!r}" if strange else "has no column 'answer'"
         raise UsageError(f"{file} {said}; its columns are answer, {', '.join(_columns(rubric))}, …")
     for number, row in enumerate(rows, start=2):
-        row = {name: _typed(text or "") for name, text in row.items() if name}
+        row = {"version": "", **{name: _typed(text or "") for name, text in row.items() if name}}
         where, code = f"{file}, row {number}", row["answer"].strip()
         code = named.get(code, code)
         if code not in known:
@@ -138,7 +149,7 @@ def _read(file, by_code, known, rubric):
         if code in marks:
             raise UsageError(f"{where}: the answer {code} is there twice; keep one row.")
         if code in by_code:
-            _demand_marks(where, by_code[code], row)
+            _demand_marks(where, by_code[code], row, rubric)
         if code in by_code or _is_marked(row, rubric):
             marks[code] = row
     return marks
@@ -149,8 +160,11 @@ def _typed(text):
     return text[1:] if re.match(r"'[=+@\t\r-]", text) else text
 
 
-def _demand_marks(where, answer, row):
+def _demand_marks(where, answer, row, rubric):
     total, most = 0.0, answer.result["most"]
+    for name in set(_columns(rubric)) - {item["item"] for item in answer.items}:
+        if row.get(name, "") not in ("", OTHERS):
+            raise UsageError(f"{where}: {name} is no item of {answer.question}; move the mark.")
     given = [item for item in answer.items if (row.get(item["item"]) or "").strip()]
     for item in given:
         share = _number(row[item["item"]])
@@ -185,16 +199,13 @@ def _mark(answer, row):
     elif points == got["most"]:
         got["said"] = []
     if points is not None:
-        note = row.get("note")
-        got |= {
-            "points": points,
-            "state": "read",
-            "said": [*got["said"], *([note] if note else [])],
-        }
+        got |= {"points": points, "state": "read"}
+        got["said"] = [said.replace(PERSON, "").strip() for said in got["said"]]
+    got["said"] = [*got["said"], *filter(None, [row.get("note")])]
 
 
-def write_marks(folder, answers, marks, gone, rubric):
-    """marks.csv with a row for each answer that a person sees; what it was is before-marks.csv."""
+def write_marks(folder, answers, marks, gone, old, rubric):
+    """marks.csv, a row for each answer that a person sees; `old` rows go to before-marks.csv."""
     names = _columns(rubric)
     head = ["answer", "version", "question", *names, "points", "note"]
     table = []
@@ -206,13 +217,16 @@ def write_marks(folder, answers, marks, gone, rubric):
             rest = [row.get("points", ""), row.get("note", "")]
             table.append([answer.code, answer.version, answer.question, *cells, *rest])
     table += [[row.get(name, "") for name in head] for row in gone.values()]
-    file = folder / "marks.csv"
-    old = file.read_bytes() if file.exists() else b""
-    write_csv(file, head, table)
-    if old not in (b"", file.read_bytes()):
-        (folder / "before-marks.csv").write_bytes(old)
-    for each in folder.glob("marks-*.csv"):  # a page saved it, and its rows are in marks.csv now
-        each.replace(folder / f"before-{each.name}")
+    write_csv(folder / "marks.csv", head, table)
+    before = folder / "before-marks.csv"
+    if old:
+        with (
+            open(before, encoding="utf-8", newline="") if before.exists() else io.StringIO() as text
+        ):
+            earlier = [{n: _typed(c or "") for n, c in row.items()} for row in csv.DictReader(text)]
+        write_csv(before, head, [[row.get(n, "") for n in head] for row in earlier + old])
+    for each in folder.glob("marks-*.csv"):  # a page saved it; its rows are in these two now
+        each.unlink()
 
 
 def write_grades(folder, results, answers):
@@ -229,7 +243,7 @@ def write_grades(folder, results, answers):
         unread = [q for q, answer in found.items() if answer.result["state"] == "to be read"]
         mine = [(s, r) for s, r in results if s.student == student]
         states = [f"{s.problem} {s.state}" for s, _ in mine if s.state]
-        late = [f"{s.problem}" for s, _ in mine if s.late]
+        late = [f"{s.problem} late" for s, _ in mine if s.late]
         notes = [f"{s.problem}: {n}" for s, r in mine for n in [*s.notes, *r.get("notes", [])]]
         lists = [", ".join(each) for each in (open_, unread, states, late)]
         table.append([student, *points, f"{total:g}", *lists, "; ".join(notes)])

@@ -51,9 +51,9 @@ def hand_in(folder, student_name, problem, nb, name=None):
     return path
 
 
-def run(folder, *options, status=0):
+def run(folder, *options, status=0, seed=str(CLASS)):
     """Grade `folder`/in; {student: row} of grades.csv."""
-    where = ["--grades", str(folder / "out"), "--seed", str(CLASS), *options]
+    where = ["--grades", str(folder / "out"), "--seed", seed, *options]
     assert grade.main([str(folder / "in"), *where]) == status
     return read(folder / "out" / "grades.csv", "student") if status == 0 else {}
 
@@ -610,12 +610,21 @@ def test_marks_are_taken_or_refused(tmp_path, capsys):
     assert run(tmp_path)["jane"]["3.6 words"] == ""
     assert "has changed; its marks are in before-marks.csv" in capsys.readouterr().out
     hand_in(tmp_path / "in", "joe", 3, notebook(3))
+    filled(
+        **{"answer": "jane 3.1", "points": "0.5", "version": "", "note": "Late.", "test-rows": "1"}
+    )
+    run(tmp_path, status=2)
+    assert "test-rows is no item of 3.1; move the mark." in capsys.readouterr().err
     filled(answer="jane 3.1", points="0.5", version="", note="Late.")
     assert run(tmp_path)["jane"]["3.1"] == "0.5"
     (tmp_path / "in" / "jane" / "03.ipynb").unlink()
     assert run(tmp_path)["joe"]["total"] == "5"
     assert "The answer jane 3.1 has marks, and is not among" in capsys.readouterr().out
     assert "jane 3.1" in file.read_text(encoding="utf-8")
+    before = (tmp_path / "out" / "before-marks.csv").read_text(encoding="utf-8")
+    assert row["answer"] in before  # what counts no more is kept, whatever came after
+    run(tmp_path, status=2, seed="7")
+    assert "These notebooks are of class 2026, and not of 7" in capsys.readouterr().err
     hand_in(tmp_path / "in", "jane", 3, notebook(3))
     filled()
     with open(file, "a", encoding="utf-8") as opened:

@@ -87,15 +87,9 @@ def close(got, wanted, tol=1e-6):
 
 def near(got, wanted):
     """What else may help somebody whose numbers are not close: a sentence, or ""."""
-    if isinstance(wanted, np.ndarray):
-        wanted = wanted.tolist()
-    pairs = [(got, wanted)]
-    if isinstance(wanted, (list, tuple)):
-        if not isinstance(got, list) or len(got) != len(wanted):
-            return ""
-        pairs = list(zip(got, wanted, strict=True))
-        if any(isinstance(each, (list, tuple)) for _, each in pairs):
-            return next(filter(None, (near(*pair) for pair in pairs)), "")
+    if shape(got) != np.shape(wanted):
+        return ""
+    pairs = list(zip(np.ravel(got).tolist(), np.ravel(wanted).tolist(), strict=True))
     if any(isinstance(each, float) and math.isnan(each) for each, _ in pairs):
         return " It gives nan for numbers of ours: where does a 0 come in?"
     if all(close(*pair, 2e-3) for pair in pairs):

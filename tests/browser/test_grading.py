@@ -109,7 +109,7 @@ def test_ticks_on_a_reading_page_are_marks_at_the_next_grade(grades, page):
     answer.locator(tick.format("sign", "0.5")).check()
     answer.locator("[data-column=note]").fill('Say "why", please.')
     saved(page, grades, "marks-4.5.csv")
-    assert points("4.5 words") == {"jane": "0.75", "'" + NAME: ""}
+    assert points("4.5 words") == {"jane": "0.75", NAME: ""}
     feedback = (grades / "out" / "feedback" / "jane.html").read_text(encoding="utf-8")
     assert "Which of the two parts can θ not change?" in feedback
     assert "Partly: How does &quot;smallest&quot; become &quot;largest&quot;?" in feedback
