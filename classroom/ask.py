@@ -13,12 +13,13 @@ class Ask:
     """`ask(name, *arguments)` and `ask.value(name)`, over a function that sends a request.
 
     `answered` tells whether there was any answer, `missing` names what is not defined at all and
-    `open` what is not answered; `outside` tells whether a package, a file or memory was lacking.
+    `open` what is not answered; `outside` tells whether a package, a file or memory was lacking,
+    and `later` whether a later cell gives a better answer.
     """
 
     def __init__(self, send):
         self.send, self.answered, self.outside = send, False, False
-        self.missing, self.open = [], []
+        self.missing, self.open, self.later = [], [], False
 
     def __call__(self, name, *arguments, then=None):
         """What the student's function returns, or what `then` (name, …) makes of it inside."""

@@ -13,6 +13,7 @@ import sys
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from textwrap import shorten
 
@@ -46,7 +47,8 @@ def graded(submission, given, seed, draw, folder, trust=False):
     limits = Limits(imports=120, whole=240) if problem == 2 else Limits()
 
     def enter():
-        return Room(folder, limits, trust)
+        left = max(20.0, limits.whole - (time.monotonic() - began))
+        return Room(folder, replace(limits, whole=left), trust)
 
     def check(question, room):
         numbers = checks.numbers_of(problem, seed, np.random.default_rng([draw, seed, problem]))
@@ -75,9 +77,9 @@ def graded(submission, given, seed, draw, folder, trust=False):
 def _ask_all(most, found, enter, check):
     """({question: (Points, Ask), or why it has none}, {cell: its error}), in at most ROOMS rooms.
 
-    A question is asked where its example stands, and once more after the last cell if that is not
-    worth all its points, since a later cell may define what it asks for; the better counts. What
-    ends a room costs its question: the cell is left out, or the question is not asked again.
+    A question is asked where its example stands, since a later cell may use its names for something
+    else, and once more after the last cell if that is not worth all its points. What ends a room
+    costs its question: the cell is left out, or the question is not asked again.
     """
     states, errors, aside, open_ = {}, {}, set(), [*most]
     for _ in range(ROOMS):
@@ -85,30 +87,35 @@ def _ask_all(most, found, enter, check):
         try:
             with enter() as room:
                 for number, (key, code, given) in enumerate(found.cells, start=1):
-                    if given and key.startswith("t"):
-                        at = question_of(key) if question_of(key) in open_ else ""
-                        if at:
-                            states[at] = check(at, room)
-                            open_ = [q for q in open_ if q != at or states[q][0].points < most[q]]
-                        at = ""
-                    else:
-                        error = room.run(ASIDE if number in aside else code, given)
-                        errors[key] = error
+                    if not (given and key.startswith("t")):
+                        errors[key] = room.run(ASIDE if number in aside else code, given)
+                    elif question_of(key) in open_ and question_of(key) not in states:
+                        at = question_of(key)
+                        states[at], at = check(at, room), ""
                 for at in [*open_]:
-                    again = check(at, room)
-                    first = states.get(at, again)
-                    states[at] = first if first[0].points > again[0].points else again
+                    first = states.get(at)
+                    if not first or first[0].points < most[at]:
+                        states[at] = _better(first, check(at, room))
                     open_.remove(at)
             break
         except Ended as ended:
-            if not at and number:
+            key, _, given = found.cells[number - 1] if number else ("", "", True)
+            if not at and not given:  # a given cell is no student's, and is tried again
                 aside.add(number)
-                found.notes.append(f"{found.cells[number - 1][0]} ended the room ({ended.why})")
-                at = question_of(found.cells[number - 1][0])
+                found.notes.append(f"{key} ended the room ({ended.why})")
+                at = question_of(key)
             if at in open_:
                 open_.remove(at)
-                states[at] = ended.why
-    return states | dict.fromkeys(open_, "not asked"), errors
+                states.setdefault(at, ended.why)
+    return dict.fromkeys(open_, "not asked") | states, errors
+
+
+def _better(first, again):
+    """Of two (Points, Ask) to a question: one that was no answer gives way; two are a person's."""
+    if not first or not first[1].answered or first[1].missing or first[1].open:
+        return again if not first or again[0].points >= first[0].points else first
+    first[1].later = again[0].points > first[0].points
+    return first
 
 
 def main(arguments=None):
@@ -122,6 +129,8 @@ def main(arguments=None):
     parser.add_argument("--trust", action="store_true", help="run students' code without walls")
     parser.add_argument("--hash", action="store_true", help="write a code for each student's name")
     options = parser.parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # names have letters that a terminal may not
     try:
         return _main(options)
     except (UsageError, NoWalls) as error:
@@ -141,12 +150,14 @@ def _main(options):
         raise UsageError(f"{options.grades} is in the folder of the submissions: GRADES=another.")
     rubric = _rubric()
     seed, folder = _seed(options.seed), options.grades / "class"
-    if not options.trust:
-        try_walls()
     handed_out = student.files(seed)
     for name, content in handed_out.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # a room's user is another one
+    if not options.trust:
+        try_walls(folder)
     given = {n: student.copy(nb, n, seed) for n, nb in solved.load().items()}
 
     def is_untouched(problem, read):
@@ -160,7 +171,7 @@ def _main(options):
     if options.hash:
         said = _without_names(options.grades, submissions, said)
     results = _graded_or_kept(submissions, given, seed, folder, options)
-    answers = tables.answers_of(results, rubric, seed)
+    answers = tables.answers_of(results, rubric, _kept(options, seed)["salt"])
     marks, gone, old, changed = tables.take_marks(options.grades, answers, rubric)
     tables.write_marks(options.grades, answers, marks, gone, old, rubric)
     tables.write_grades(options.grades, results, answers)
@@ -182,7 +193,7 @@ def _graded_or_kept(submissions, given, seed, folder, options):
     """[(Submission, result)]: what was graded before, and has not changed since, is not again."""
     kept = options.grades / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    draw, code, began = _draw(options, seed), _code(), time.monotonic()
+    draw, code, began = _kept(options, seed)["draw"], _code(), time.monotonic()
     files = {}
     for number, each in enumerate(submissions):
         if each.notebook is not None:
@@ -270,7 +281,7 @@ def _without_names(grades, submissions, said):
 
 def _compare(wanted, got):
     """Say whether the points are those that a generated class comes with (make student)."""
-    if not wanted.is_file() or not wanted.read_bytes().startswith(b"student,points"):
+    if not wanted.is_file() or not wanted.read_bytes().startswith(b"student,points\n"):
         return 0
     points, found = tables.read(wanted, "student", "points"), tables.read(got, "student", "total")
     wrong = [name for name in points if points[name] != found.get(name)]
@@ -290,18 +301,18 @@ def _seed(typed):
     return int(typed)
 
 
-def _draw(options, seed):
-    """What the hidden arguments are drawn from: kept, so that an interrupted grading goes on."""
+def _kept(options, seed):
+    """What a folder of grades keeps: its class, and what arguments and codes are drawn from."""
     file = options.grades / "draw.json"
-    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"seed": seed}
-    if kept["seed"] != seed:
-        raise UsageError(
-            f"{options.grades} has the grades of class {kept['seed']}: GRADES=another."
-        )
-    if options.force or "draw" not in kept:
-        kept["draw"] = secrets.randbits(32)
-        notebook.write(json.dumps(kept), file)
-    return kept["draw"]
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if kept.get("seed", seed) != seed:
+        other = kept["seed"]
+        raise UsageError(f"{options.grades} has the grades of class {other}: GRADES=another.")
+    kept = {"seed": seed, "draw": secrets.randbits(32), "salt": secrets.token_hex(8)} | kept
+    if options.force:
+        kept["draw"], options.force = secrets.randbits(32), False
+    notebook.write(json.dumps(kept), file)
+    return kept
 
 
 def _code():

@@ -14,7 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-MOST, LARGEST = 5_000, 100 * 2**20  # files of a submission folder, bytes of one of them
+MOST, LARGEST = 5_000, 64 * 2**20  # files of a submission folder, bytes of one of them
 CELLS = 2_000  # of a notebook
 CANVAS = re.compile(r"(.+?)_(?:(LATE)_)?(\d{3,})_(\d{3,})_(.*)")
 MOODLE = re.compile(r"(.+?)_(\d+)_assignsubmission_[a-z]+_?(.*)")
@@ -45,8 +45,11 @@ def collect(place, handed_out=(), is_untouched=lambda problem, read: False):
     """
     place, said, files, found = Path(place), [], [], defaultdict(list)
     for name, content, fault in _files(place):
-        name = "".join(c if c.isprintable() else "�" for c in name)
-        files.append((PurePosixPath(name).parts, *understood(name, content, fault)))
+        parts = tuple(map(_printable, PurePosixPath(name).parts))
+        files.append((parts, *understood(parts[-1], content, _printable(fault))))
+    notebooks = [parts for parts, problem, *_ in files if problem]
+    if all(any(map(MOODLE.fullmatch, parts)) for parts in notebooks):  # also in several exports
+        files = [(_from_moodle(parts), *rest) for parts, *rest in files]
     skip = _wrapped([parts for parts, problem, *_ in files if problem])
     students = _folders(place) if not skip else set()  # somebody may have handed in nothing
     for parts, problem, read, fault in files:
@@ -73,7 +76,17 @@ def collect(place, handed_out=(), is_untouched=lambda problem, read: False):
 
 def _folders(place):
     names = [path.name for path in place.iterdir() if path.is_dir()] if place.is_dir() else []
-    return {(_named(name) or (name,))[0] for name in names if not _apart(name)}
+    return {(_named(name) or (name,))[0] for name in map(_printable, names) if not _apart(name)}
+
+
+def _printable(name):
+    """A name or sentence as it can be shown: no control signs, no spaces around or in a row."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
+def _from_moodle(parts):
+    named = [place for place, part in enumerate(parts) if MOODLE.fullmatch(part)]
+    return parts[named[0] if named else 0 :]
 
 
 def _one(student, problem, files):
@@ -183,9 +196,8 @@ def _wrapped(paths):
 def whose(parts, problem):
     """(the student, whether it is marked late, the file's own name) of the parts of a path."""
     first, *rest = parts
-    for part in (first, *reversed(rest)):
-        if (found := _named(part)) and (part == first or MOODLE.fullmatch(part)):
-            return found[0], found[1], "/".join(rest) or found[2]
+    if found := _named(first):
+        return found[0], found[1], "/".join(rest) or found[2]
     if rest:
         return first, False, "/".join(rest)
     # jane-03-gradient-descent, hw3_jane, 03 (1): a name before or after the problem's number
@@ -230,13 +242,15 @@ def understood(name, content, fault=""):
             return by_name, None, f"it has {len(cells):,} cells; up to {CELLS:,} are read."
         cells = [_cell(cell) for cell in cells]
         own = (found.get("metadata") or {}).get("homework") or {}
-        problem, seed, given = own.get("problem"), own.get("seed"), dict(own.get("given") or {})
+        problem, seed, given = (own.get(name) for name in ("problem", "seed", "given"))
     except Exception:  # of a stranger's JSON, and in many kinds
         return by_name, None, "it cannot be read as a notebook."
     keys = [re.match(r"[aqtw]([1-5])-\d", cell["key"]) for cell in cells]
     problem = problem or next((int(key[1]) for key in keys if key), by_name)
     if type(problem) is not int or not 1 <= problem <= 5:
         return by_name, None, "it does not say which problem it answers."
+    given = given if isinstance(given, dict) else {}
+    seed = seed if type(seed) is int else None
     return problem, {"cells": cells, "given": given, "seed": seed}, ""
 
 

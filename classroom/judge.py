@@ -8,7 +8,6 @@ import re
 from classroom.self_check import STUB
 
 LONGEST = 20_000  # characters of an answer that a page shows
-PICTURE = re.compile(r"!\[[^\]]*\]\(|<img\b")
 PERSON = "A person looks at it."
 
 
@@ -22,6 +21,9 @@ def judged(question, got, most, names, stub, found, errors):
     if isinstance(got, str):
         return result(0, most, got, [f"It was stopped: {got}. {PERSON}"], text)
     points, ask = got
+    if ask.later:
+        said = [*points.said, f"A later cell answers otherwise. {PERSON}"]
+        return result(points.points, most, "two answers", said, text)
     if points.points >= most:
         return result(points.points, most, "right", [], text)
     state, said = _less(question, points, ask, found, errors, names, stub)
@@ -31,7 +33,7 @@ def judged(question, got, most, names, stub, found, errors):
 def in_words(question, key, most, found):
     """The same of an answer in words, which a person reads unless there is not a letter."""
     text, state, said = found.words(question, key), "to be read", []
-    if PICTURE.search(text):
+    if ("![" in text and "](" in text) or "<img" in text:
         state, said = "has a picture", [f"It has a picture, which no page shows. {PERSON}"]
     elif not re.search(r"\w", text.replace(STUB, "")):
         elsewhere = found.elsewhere(question)

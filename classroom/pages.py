@@ -137,7 +137,7 @@ def _boxes(answer, items, row):
         shares = {"0": "0", "0.5": "½", "1": "1"} | ({given: given} if given else {})
         boxes += f"<p>{item['item']} "
         for share, shown in sorted(shares.items()):
-            own = f'name="{answer.code}-{item["item"]}" data-column="{item["item"]}"'
+            own = f'name="{html.escape(answer.code)}-{item["item"]}" data-column="{item["item"]}"'
             ticked = "checked" if share == given else ""
             value = html.escape(share)
             box = f'<input type="radio" {own} value="{value}" {ticked}>'
@@ -149,7 +149,7 @@ def _boxes(answer, items, row):
         if column == "note" or value or not items:
             box = f'<input type="text" data-column="{column}" size="{size}" value="{value}">'
             boxes += f"<label>{label}: {box}</label>"
-    own = f'data-answer="{answer.code}" data-version="{answer.version}"'
+    own = f'data-answer="{html.escape(answer.code)}" data-version="{answer.version}"'
     clear = '<button type="button" class="clear">Clear</button>'
     return f'<fieldset {own} data-question="{answer.question}">{boxes}{clear}</fieldset>'
 
@@ -173,7 +173,7 @@ def _write_feedback(folder, student, own, answers, worth, trust, used):
         body += _table(["question", "points", "", "what to look at"], lines)
         body += "".join(f"<p>Note: {html.escape(note)}.</p>" for note in result["notes"])
     name = re.sub(r"[^\w-]+", "-", student).strip("-").encode()[:120].decode(errors="ignore")
-    if name.lower() in used or not name:
+    while name.lower() in used or not name:
         name += f"-{len(used)}"
     used.add(name.lower())
     total = sum(answer.result["points"] for answer in answers)

@@ -35,8 +35,11 @@ class Answer:
         return self.result["state"] not in DONE
 
 
-def answers_of(results, rubric, seed):
-    """[Answer] of [(Submission, result)]; the points of answers in words are the rubric's."""
+def answers_of(results, rubric, salt):
+    """[Answer] of [(Submission, result)]; the points of answers in words are the rubric's.
+
+    Without the `salt` nobody can tell whose a code is, or choose a name that has another's.
+    """
     found = []
     for submission, result in results:
         whose = submission.name or submission.student
@@ -44,7 +47,7 @@ def answers_of(results, rubric, seed):
             code, version = f"{submission.student} {question}", each["text"]
             items = rubric[question.split()[0]] if question.endswith(" words") else []
             if items:
-                code = _letters(f"{seed}/{whose}/{question}")
+                code = _letters(f"{salt}/{whose}/{question}")
             else:
                 version += f"{each['points']} {each['state']}"
             most = sum(item["points"] for item in items) or each["most"]
@@ -157,7 +160,7 @@ def _read(file, by_code, named, known, rubric):
 
 def _typed(text):
     """A cell as it was typed, without the sign that keeps a spreadsheet from computing it."""
-    return text[1:] if re.match(r"'[=+@\t\r-]", text) else text
+    return text[1:] if re.match(r"'['=+@\t\r-]", text) else text
 
 
 def _demand_marks(where, answer, row, rubric):
@@ -282,6 +285,6 @@ def write_csv(file, head, table):
     """A table in which no text is a formula for a spreadsheet."""
     lines = []
     for row in [head, *table]:
-        cells = [f"'{c}" if re.match(r"[=+@\t\r-]", c) and _number(c) is None else c for c in row]
+        cells = [f"'{c}" if re.match(r"['=+@\t\r-]", c) and _number(c) is None else c for c in row]
         lines.append(",".join('"' + cell.replace('"', '""') + '"' for cell in cells))
     notebook.write(utf8("\n".join(lines) + "\n"), file)

@@ -30,6 +30,8 @@ SYSTEM = (
     "/etc/alternatives",
     "/etc/ld.so.cache",
 )
+NOBODY = 61_184  # the first of 4,000 numbers, each for a room's user
+TRIAL = "import classroom.makers, helpers.example"
 GROUPS = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))  # of processes: versions 1 and 2
 
 
@@ -38,41 +40,57 @@ class NoWalls(Exception):
 
 
 def walls(folder, variables):
-    """The command that makes a closed room, whose own files are those of a student's folder."""
-    tool = shutil.which("bwrap")
+    """The command that makes a closed room, whose own files are those of a student's folder.
+
+    A user's room has a user of its own namespace. In such a room root's code would be the
+    machine's root to /proc/sys and to the devices, so root's room runs as a user that is nobody.
+    """
+    tool, as_root = shutil.which("bwrap"), os.name == "posix" and os.geteuid() == 0
     if not tool:
         raise NoWalls(
             "There is no bubblewrap here, so students' code would have no walls around it. Install "
             "it (apt-get install bubblewrap), or type TRUST=1 if you trust all of them."
         )
-    command = [tool, "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000"]
-    command += ["--disable-userns", "--die-with-parent", "--new-session", "--clearenv"]
+    command = [tool, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv"]
+    if as_root:
+        command += ["--cap-drop", "ALL"]
+        for power in ("SETUID", "SETGID", "SETPCAP"):  # for setpriv, which then drops them
+            command += ["--cap-add", f"CAP_{power}"]
+    else:
+        command += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns"]
     for name, value in variables.items():
         command += ["--setenv", name, value]
-    small = ["--size", str(64 * 2**20), "--tmpfs"]
+    small = ["--perms", "1777", "--size", str(64 * 2**20), "--tmpfs"]
     command += [*small, "/tmp", *small, "/home", "--proc", "/proc", "--dev", "/dev"]
     for place in SYSTEM:
         if os.path.islink(place):
             command += ["--symlink", os.readlink(place), place]
         elif os.path.exists(place):
             command += ["--ro-bind", place, place]
-    for place in dict.fromkeys((sys.base_prefix, sys.prefix)):
-        if not place.startswith("/usr"):
-            command += ["--ro-bind", place, place]
-    for name in NEEDED:
-        command += ["--ro-bind", str(ROOT / name), f"/room/{name}"]
-    for name in ("helpers", "data"):
-        command += ["--ro-bind", str(Path(folder, name).resolve()), f"/room/{name}"]
+    pythons = [place for place in (sys.base_prefix, sys.prefix) if not place.startswith("/usr")]
+    bound = {place: place for place in pythons}
+    bound |= {f"/room/{name}": str(ROOT / name) for name in NEEDED}
+    bound |= {f"/room/{name}": str(Path(folder, name).resolve()) for name in ("helpers", "data")}
+    above = [str(place) for inside in bound for place in reversed(Path(inside).parents)]
+    for place in dict.fromkeys(above[1:]):
+        if place not in ("/", "/tmp", "/home"):
+            command += ["--perms", "0755", "--dir", place]  # made unasked, only root could enter
+    for inside, outside in bound.items():
+        command += ["--ro-bind", outside, inside]
     command += [*small, "/dev/shm", "--chdir", "/home"]
-    # A room of root's has the machine's root as its user, who may write to /proc/sys.
-    return [*command, *(each for p in ("/proc", "/dev", "/") for each in ("--remount-ro", p))]
+    command += ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"]
+    if as_root:
+        nobody = str(NOBODY + secrets.randbelow(4_000))
+        command += ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
+        command += ["--bounding-set=-all", "--inh-caps=-all"]
+    return command
 
 
-def try_walls():
-    """Raise NoWalls, one sentence, where this machine makes no closed room."""
-    tool = walls(ROOT, {})[0]
-    least = [tool, "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "/bin/true"]
-    done = subprocess.run(least, capture_output=True, text=True)
+def try_walls(folder=ROOT):
+    """Raise NoWalls, one sentence, where this machine makes no closed room beside a folder."""
+    command = [*walls(folder, {"PYTHONPATH": "/room"}), sys.executable, "-c", TRIAL]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().rpartition("\n")[2]
         raise NoWalls(

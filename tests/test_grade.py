@@ -243,12 +243,18 @@ def test_what_a_room_shows_is_empty(tmp_path):
 import os
 homes = os.listdir("/home") + os.listdir("/tmp")
 processes = [each for each in os.listdir("/proc") if each.isdigit()]
-first = open("/proc/1/environ").read()
+first = open("/proc/1/environ").read() if os.access("/proc/1/environ", os.R_OK) else ""
 names, own = sorted(os.listdir("/room")), sorted(os.listdir("/room/classroom"))
 written = []
 files = ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/overcommit_memory", "/proc/sysrq-trigger"]
 for place in ("/", "/room", "/usr", "/dev", "/etc", "/room/helpers"):
     files.append(place + "/x")
+for change in (lambda: os.chmod("/dev/null", 0), lambda: os.chown("/dev/full", 1, 1)):
+    try:
+        change()
+        written.append("/dev")
+    except OSError:
+        pass
 for file in files:
     try:
         open(file, "r+" if file.startswith("/proc") else "w")
@@ -556,7 +562,7 @@ def test_zips_and_ways_out(tmp_path):
     told += " ".join(note for s in found for note in s.notes)  # of 03.ipynb in bomb.zip
     for part in (
         "leads out of the zip",
-        "100 MB",
+        "64 MB",
         "no zip that can",
         "is a link to",
         "no file that",
