@@ -27,7 +27,12 @@ def judged(question, got, most, names, stub, found, errors):
     if points.points >= most:
         return result(points.points, most, "right", [], text)
     state, said = _less(question, points, ask, found, errors, names, stub)
-    return result(points.points, most, state, said, text)
+    rest = (
+        [own for own in _defining(names, found) if own not in text]
+        if PERSON in " ".join(said)
+        else []
+    )
+    return result(points.points, most, state, said, "\n\n".join([text, *rest]).strip())
 
 
 def in_words(question, key, most, found):
@@ -57,10 +62,8 @@ def _less(question, points, ask, found, errors, names, stub):
         said = f"Its cell uses {name}, which only a later cell defines. {PERSON}"
         return "another order", [said]
     if stops:
-        return "cell stops", [
-            *(told if ask.answered else ()),
-            f"Its cell stops with {stops} {PERSON}",
-        ]
+        said = f"Its cell stops with {stops.rstrip('.')}. {PERSON}"
+        return "cell stops", [*(told if ask.answered else ()), said]
     if ask.outside:
         return "machine", [*told, PERSON]
     if not ask.answered and not _written(question, found, names, stub):
@@ -76,9 +79,14 @@ def _written(question, found, names, stub):
     """Whether a student wrote anything that may be the answer, wherever it stands."""
     given = {line.strip() for line in stub.splitlines()} | {"", "raise NotImplementedError"}
     own = any(line.strip() not in given for line in found.code(question).splitlines())
+    return own or bool(_defining(names, found))
+
+
+def _defining(names, found):
+    """The student's own cells, wherever they stand, that define what a question asks for."""
     texts = [text for section in found.sections.values() for key, _, text in section if not key]
     defines = re.compile("|".join(rf"\bdef {name}\b|^{name}\s*=(?!=)" for name in names), re.M)
-    return own or any(map(defines.search, texts))
+    return [text for text in texts if defines.search(text)]
 
 
 def _defined_later(error, key, found):

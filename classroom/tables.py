@@ -223,10 +223,9 @@ def write_marks(folder, answers, marks, gone, old, rubric):
     write_csv(folder / "marks.csv", head, table)
     before = folder / "before-marks.csv"
     if old:
-        with (
-            open(before, encoding="utf-8", newline="") if before.exists() else io.StringIO() as text
-        ):
-            earlier = [{n: _typed(c or "") for n, c in row.items()} for row in csv.DictReader(text)]
+        text = before.read_text(encoding="utf-8") if before.exists() else ""
+        earlier = [*csv.DictReader(io.StringIO(text, newline=""))]
+        earlier = [{name: _typed(cell or "") for name, cell in row.items()} for row in earlier]
         write_csv(before, head, [[row.get(n, "") for n in head] for row in earlier + old])
     for each in folder.glob("marks-*.csv"):  # a page saved it; its rows are in these two now
         each.unlink()

@@ -466,6 +466,7 @@ def test_clumsy_notebooks_get_what_a_person_would_give(tmp_path):
         assert said in page, (name, page)
     cases = (tmp_path / "out" / "reading" / "needs-a-person.html").read_text(encoding="utf-8")
     assert "def does_converge(H, step_size):" in cases
+    assert "return np.array([2 * A * theta[0] + B * theta[1], B * theta[0]])" in cases
 
 
 @pytest.mark.parametrize(
