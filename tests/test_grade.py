@@ -504,6 +504,20 @@ def test_whose_a_file_is(tmp_path, files, students):
 
 
 @walled
+def test_nobody_has_two_guesses(tmp_path):
+    """A verdict that a last cell turns round is a person's: asking twice must not give it away."""
+    nb = notebook(1)
+    for cell in nb["cells"]:
+        cell["source"] = cell["source"].replace("verdict_3 = False", "verdict_3 = True")
+    hand_in(tmp_path / "in", "wrong", 1, nb)
+    turned = nb | {"cells": [*nb["cells"], code("verdict_3 = not verdict_3")]}
+    hand_in(tmp_path / "in", "turned", 1, turned)
+    found = run(tmp_path)
+    assert [found[who]["total"] for who in ("wrong", "turned")] == ["3.5", "3.5"]
+    assert [found[who]["needs a person"] for who in ("wrong", "turned")] == ["", "1.3"]
+
+
+@walled
 def test_a_strangers_file_stops_nobody_elses_grading(tmp_path):
     """Each of these has once ended a whole grading with a traceback, or taken another's points."""
     folder = tmp_path / "in"
