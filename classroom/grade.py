@@ -231,13 +231,15 @@ def _graded_or_kept(submissions, given, seed, folder, options):
 
 
 def _line(submission, got, left):
-    questions = got["questions"].values()
+    questions = [e for e in got["questions"].values() if e["state"] != "to be read"]
+    unread = len(got["questions"]) - len(questions)
     points, most = (sum(each[name] for each in questions) for name in ("points", "most"))
     people = sum(each["state"] not in tables.DONE for each in questions)
     state = f"{people} for a person" if people else submission.state or "graded"
+    state += f", {unread} to be read" if unread else ""
     name = f"{submission.student}, {submission.problem}"
     left = f"{left / 60:.0f} min left" if left > 90 else f"{left:.0f} s left"
-    return f"{name:40} {points:5g} of {most:g}  {state:16} {got['seconds']:6.1f} s  {left:>11}"
+    return f"{name:40} {points:5g} of {most:g}  {state:27} {got['seconds']:6.1f} s  {left:>11}"
 
 
 def _compare_classes(submissions, seed):

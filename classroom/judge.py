@@ -39,7 +39,10 @@ def in_words(question, key, most, found):
     """The same of an answer in words, which a person reads unless there is not a letter."""
     text, state, said = found.words(question, key), "to be read", []
     if ("![" in text and "](" in text) or "<img" in text:
-        state, said = "has a picture", [f"It has a picture, which no page shows. {PERSON}"]
+        state, said = (
+            "has a picture",
+            [f"It has a picture, which has to be looked up in the notebook. {PERSON}"],
+        )
     elif not re.search(r"\w", text.replace(STUB, "")):
         elsewhere = found.elsewhere(question)
         text, state = "\n\n".join(elsewhere), "unclear" if elsewhere else "not answered"

@@ -59,6 +59,7 @@ window.onbeforeunload = event => save.dataset.unsaved ? event.preventDefault() :
 _HASH = base64.b64encode(hashlib.sha256(SAVE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{_HASH}'"
 LONG = 120  # characters from which on the same answer twice may be no chance
+BY_HAND = "Give points; the solved questions are in the notebooks of homework/."
 NO_WALLS = "Graded with TRUST=1: students' code ran without walls and could change anything."
 
 
@@ -115,7 +116,7 @@ def _write_reading(folder, name, asked, items, answers, marks):
     body += _table(head, [map(html.escape, row) for row in rubric]) if items else ""
     columns, file = " ".join([*(i["item"] for i in items), "points", "note"]), f"marks-{name}.csv"
     done = sum(answer.result["state"] == "read" for answer in answers)
-    how = "Choose a share of each item; one without a choice is 0." if items else "Give points."
+    how = "Choose a share of each item; one without a choice is 0." if items else BY_HAND
     body += f"<p>{done} of {len(answers)} are marked. {how} Save, and put {file} into the folder "
     body += f"{html.escape(str(folder))}: the next <code>make grade</code> takes it over.</p>\n"
     body += f'<button id="save" data-file="{file}" data-columns="{columns}">Save {file}</button>\n'
@@ -123,7 +124,7 @@ def _write_reading(folder, name, asked, items, answers, marks):
         row, got = marks.get(answer.code, {}), answer.result
         waits = answer.for_a_person or not items
         why = f"<p>{html.escape(' '.join(got['said']))}</p>" if waits else ""
-        why += "<p>answers.csv says whose it is.</p>" if items and waits else ""
+        why += "<p>answers.csv says whose notebook it is.</p>" if items and waits else ""
         body += f"<h2>{html.escape(answer.code)}</h2>{why}"
         body += f"<pre>{html.escape(got['text'])}</pre>\n{_boxes(answer, items, row)}\n"
     title = f"Answers to {name}" if items else "Answers that need a person"
@@ -134,7 +135,7 @@ def _boxes(answer, items, row):
     boxes = ""
     for item in items:
         given = (row.get(item["item"]) or "").replace(",", ".")
-        shares = {"0": "0", "0.5": "½", "1": "1"} | ({given: given} if given else {})
+        shares = ({given: given} if given else {}) | {"0": "0", "0.5": "½", "1": "1"}
         boxes += f"<p>{item['item']} "
         for share, shown in sorted(shares.items()):
             own = f'name="{html.escape(answer.code)}-{item["item"]}" data-column="{item["item"]}"'
@@ -143,7 +144,10 @@ def _boxes(answer, items, row):
             box = f'<input type="radio" {own} value="{value}" {ticked}>'
             boxes += f"<label>{box} {html.escape(shown)}</label>"
         boxes += "</p>"
-    texts = [("points", f"points, of {answer.result['most']:g}", 4), ("note", "to the student", 40)]
+    texts = [
+        ("points", f"points, of {answer.result['most']:g}", 4),
+        ("note", "to the student (why, if not all)", 40),
+    ]
     for column, label, size in texts:
         value = html.escape(row.get(column) or "")
         if column == "note" or value or not items:
@@ -167,7 +171,8 @@ def _write_feedback(folder, student, own, answers, worth, trust, used):
             if answer.submission is submission:
                 got = answer.result
                 points = f"{got['points']:g}" if got["state"] in tables.MARKED else "–"
-                said = html.escape(" ".join(got["said"])) or "✓" * (got["points"] >= got["most"])
+                said = "<br>".join(map(html.escape, got["said"]))
+                said = said or "✓" * (got["points"] >= got["most"])
                 given = f"{points} of {got['most']:g}"
                 lines.append([html.escape(answer.question), given, html.escape(got["state"]), said])
         body += _table(["question", "points", "", "what to look at"], lines)
@@ -219,7 +224,9 @@ def _write_class(folder, students, answers, worth, trust):
     body = f"<p>{NO_WALLS}</p>" if trust else ""
     body += "<h2>Totals so far</h2>" + _table(["points", "", "students"], spread)
     body += "<h2>How hard each question was</h2>" + _table(["question", "", ""], hard)
-    body += "<h2>What several students are told</h2>" + _table(["question", "", "students"], often)
+    if often:
+        body += "<h2>What several students are told</h2>"
+        body += _table(["question", "", "students"], often)
     body += "<h2>The same answer, but for spaces and comments</h2>"
     body += _table(["question", "who"], sorted(alike))
     _page(folder / "class.html", f"The class: {len(students)} students", body)

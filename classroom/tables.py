@@ -88,6 +88,7 @@ def take_marks(folder, answers, rubric):
             if twice:
                 raise UsageError(f"{file}: the answer {twice[0]} has other marks in another file.")
             saved |= rows
+            said.append(f"{file.name} is taken into marks.csv.")
         old += [marks[code] for code in rows if marks.get(code, rows[code]) != rows[code]]
         marks |= rows
     gone = {code: row for code, row in marks.items() if code not in by_code}

@@ -497,3 +497,18 @@ def test_an_address_that_is_none_is_refused(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert student.main(["--folder", str(tmp_path / "file" / "s")]) == 2
     assert "cannot be written: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted", "said"),
+    [
+        ([[1.0, 2.001]], [[1.0, 2.0]], " It is right to a few digits: did you round, or stop"),
+        ([0.0, 0.0014], [0.0, 0.001], ""),  # 40 % away, and not nearly right
+        ([float("nan"), 1.0], [1.0, 1.0], " It gives nan for numbers of ours: where does a 0"),
+        ([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 9.0]], ""),
+        ("text", [1.0], ""),
+    ],
+)
+def test_what_else_helps_is_true(got, wanted, said):
+    found = checks.near(got, wanted)
+    assert found.startswith(said) if said else found == ""

@@ -92,7 +92,7 @@ def near(got, wanted):
     pairs = list(zip(np.ravel(got).tolist(), np.ravel(wanted).tolist(), strict=True))
     if any(isinstance(each, float) and math.isnan(each) for each, _ in pairs):
         return " It gives nan for numbers of ours: where does a 0 come in?"
-    if all(close(*pair, 2e-3) for pair in pairs):
+    if all(number(each) and abs(each - of) <= 2e-3 * abs(of) for each, of in pairs):
         return " It is right to a few digits: did you round, or stop too early?"
     return ""
 
