@@ -5,6 +5,7 @@ from outside. What a machine could not finish goes to a person, and is never a w
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import re
@@ -201,7 +202,8 @@ def _graded_or_kept(submissions, given, seed, folder, options):
             content = json.dumps(whole, sort_keys=True).encode("utf-8")
             files[number] = kept / f"{hashlib.sha256(content).hexdigest()[:24]}.json"
     # Of notebooks that are the same, such as untouched ones, one runs.
-    new = [*{file: number for number, file in files.items() if not file.exists()}.values()]
+    fresh = {f: number for number, f in files.items() if not f.exists() or not f.stat().st_size}
+    new = [*fresh.values()]
     done = []
 
     def one(number):
@@ -223,9 +225,11 @@ def _graded_or_kept(submissions, given, seed, folder, options):
         list(pool.map(one, new))
     results = []
     for number, each in enumerate(submissions):
-        there = number in files and files[number].exists()
-        each.state = each.state or ("" if there else "not graded")
-        got = json.loads(files[number].read_text(encoding="utf-8")) if there else {}
+        got = {}
+        if number in files:
+            with contextlib.suppress(OSError, ValueError):  # what a crash has left
+                got = json.loads(files[number].read_text(encoding="utf-8"))
+        each.state = each.state or ("" if got else "not graded")
         results.append((each, got))
     return results
 

@@ -3,6 +3,7 @@
 This runs where the student's code runs. It knows no check, no expected value and no points.
 """
 
+import ctypes
 import numbers
 import os
 import random
@@ -181,6 +182,7 @@ def main():
         os.dup2(nowhere, number)
     first = loads(asked.readline())
     _limit(first["processes"], first["memory"])
+    _leave_the_keys()
     run, names = new_notebook()
     for line in asked:
         request = loads(line)
@@ -192,6 +194,13 @@ def main():
         if os.getpid() != own:
             os._exit(0)
         print(dumps(reply | {"n": request["n"]}), file=told, flush=True)
+
+
+def _leave_the_keys():
+    """Join an empty keyring: the grader's own, and its keys, would be this process's, too."""
+    number = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine) if os.name == "posix" else None
+    if number and sys.platform == "linux":
+        ctypes.CDLL(None).syscall(number, 1, None)
 
 
 def _limit(processes, memory):

@@ -45,7 +45,7 @@ def collect(place, handed_out=(), is_untouched=lambda problem, read: False):
     """
     place, said, files, found = Path(place), [], [], defaultdict(list)
     for name, content, fault in _files(place):
-        parts = tuple(map(_printable, PurePosixPath(name).parts))
+        parts = tuple(map(_printable, PurePosixPath(name).parts)) or ("?",)
         files.append((parts, *understood(parts[-1], content, _printable(fault))))
     notebooks = [parts for parts, problem, *_ in files if problem]
     if all(any(map(MOODLE.fullmatch, parts)) for parts in notebooks):  # also in several exports
@@ -160,6 +160,9 @@ def _opened(name, content, depth=0, left=None):
             continue
         elif not wanted:
             yield inner, b"", ""
+        elif entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # The others unpack a whole piece at once, whatever the entry says of its size.
+            yield inner, b"", "it is packed in a way that is not opened."
         elif entry.file_size > LARGEST:
             yield inner, b"", TOO_LARGE
         elif entry.file_size > left[0] or depth > 2:
@@ -250,6 +253,7 @@ def understood(name, content, fault=""):
     if type(problem) is not int or not 1 <= problem <= 5:
         return by_name, None, "it does not say which problem it answers."
     given = given if isinstance(given, dict) else {}
+    given = {key: text for key, text in given.items() if isinstance(text, str)}
     seed = seed if type(seed) is int else None
     return problem, {"cells": cells, "given": given, "seed": seed}, ""
 

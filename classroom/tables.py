@@ -84,6 +84,10 @@ def take_marks(folder, answers, rubric):
     for file in (folder / "marks.csv", *sorted(folder.glob("marks-*.csv"))):
         rows = _read(file, by_code, named, known, rubric)
         if file.name != "marks.csv":
+            stale = [c for c, row in rows.items() if _is_stale(row, by_code.get(c))]
+            old += [rows[code] for code in stale]
+            said += [f"{file.name} has marks of {c}, which has changed since." for c in stale]
+            rows = {code: row for code, row in rows.items() if code not in stale}
             twice = [code for code in rows if saved.get(code, rows[code]) != rows[code]]
             if twice:
                 raise UsageError(f"{file}: the answer {twice[0]} has other marks in another file.")
@@ -95,7 +99,7 @@ def take_marks(folder, answers, rubric):
     for code, row in [*marks.items()]:
         if code in gone:
             said.append(f"The answer {code} has marks, and is not among the submissions any more.")
-        elif row["version"] in ("", by_code[code].version):
+        elif not _is_stale(row, by_code[code]):
             _mark(by_code[code], row)
             continue
         elif _is_marked(row, rubric):
@@ -105,6 +109,11 @@ def take_marks(folder, answers, rubric):
     return marks, gone, [row for row in old if _is_marked(row, rubric)], said
 
 
+def _is_stale(row, answer):
+    """Whether marks are of another version of an answer than there is now."""
+    return answer is not None and row["version"] not in ("", answer.version)
+
+
 def _named(by_code, codes):
     """{what a person may call an answer: its code}: "jane 3.1", also by a code for her name."""
     named = {}
@@ -112,7 +121,7 @@ def _named(by_code, codes):
         for code, answer in by_code.items():
             of, question = answer.submission, answer.question
             for whose in (of.student, of.name, codes.get(of.student)):
-                if bool(answer.items) is words:
+                if whose and bool(answer.items) is words:
                     named[f"{whose} {question}"] = named[f"{whose} {question[:3]}"] = code
     return named
 
@@ -125,27 +134,33 @@ def _is_marked(row, rubric):
     return any(row.get(name) not in (None, "", OTHERS) for name in [*_columns(rubric), "points"])
 
 
-def _read(file, by_code, named, known, rubric):
-    """{answer: row} of a table of marks; an answer that is gone has one only if it has marks."""
-    if not file.is_file():
-        return {}
+def _opened(file):
+    """(columns, rows) of a table as it was written here, or as a spreadsheet saves it."""
     content = file.read_bytes()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")  # of a spreadsheet on Windows
-    separator = ";" if text.partition("\n")[0].count(";") else ","  # as Excel writes, in Europe
-    marks, table = {}, csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+        text = content.decode("cp1252", "replace")  # on Windows
+    separator = ";" if text.partition("\n")[0].count(";") else ","  # in Europe
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     try:
-        head, rows = table.fieldnames or [], [*table]
+        rows = [{n: _typed(c or "") for n, c in row.items() if n} for row in table]
     except csv.Error as error:
         raise UsageError(f"{file} cannot be read as a table: {error}.") from None
+    return table.fieldnames or [], rows
+
+
+def _read(file, by_code, named, known, rubric):
+    """{answer: row} of a table of marks; an answer that is gone has one only if it has marks."""
+    if not file.is_file():
+        return {}
+    marks, (head, rows) = {}, _opened(file)
     strange = set(head) - {"answer", "version", "question", "points", "note", *_columns(rubric)}
     if strange or "answer" not in head:
         said = f"has a column {min(strange)!r}" if strange else "has no column 'answer'"
         raise UsageError(f"{file} {said}; its columns are answer, {', '.join(_columns(rubric))}, …")
     for number, row in enumerate(rows, start=2):
-        row = {"version": "", **{name: _typed(text or "") for name, text in row.items() if name}}
+        row = {"version": "", **row}
         where, code = f"{file}, row {number}", row["answer"].strip()
         code = named.get(code, code)
         if code not in known:
@@ -221,13 +236,11 @@ def write_marks(folder, answers, marks, gone, old, rubric):
             rest = [row.get("points", ""), row.get("note", "")]
             table.append([answer.code, answer.version, answer.question, *cells, *rest])
     table += [[row.get(name, "") for name in head] for row in gone.values()]
-    write_csv(folder / "marks.csv", head, table)
     before = folder / "before-marks.csv"
     if old:
-        text = before.read_text(encoding="utf-8") if before.exists() else ""
-        earlier = [*csv.DictReader(io.StringIO(text, newline=""))]
-        earlier = [{name: _typed(cell or "") for name, cell in row.items()} for row in earlier]
-        write_csv(before, head, [[row.get(n, "") for n in head] for row in earlier + old])
+        old = [*(_opened(before)[1] if before.is_file() else []), *old]
+        write_csv(before, head, [[row.get(name, "") for name in head] for row in old])
+    write_csv(folder / "marks.csv", head, table)
     for each in folder.glob("marks-*.csv"):  # a page saved it; its rows are in these two now
         each.unlink()
 
@@ -276,9 +289,11 @@ def write_needs(folder, results, answers, said):
 
 
 def read(file, key, value):
-    """{key: value} of two columns of a table that was written here."""
-    with open(file, encoding="utf-8", newline="") as opened:
-        return {_typed(row[key]): _typed(row[value]) for row in csv.DictReader(opened)}
+    """{key: value} of two columns of a table; UsageError where it has them no more."""
+    head, rows = _opened(file)
+    if key not in head or value not in head:
+        raise UsageError(f"{file} has no columns {key!r} and {value!r} any more; move it away.")
+    return {row[key]: row[value] for row in rows}
 
 
 def write_csv(file, head, table):

@@ -1,6 +1,7 @@
 """The walls of a room: what bubblewrap puts around a student's code, and whether it can here."""
 
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
@@ -31,6 +32,7 @@ SYSTEM = (
     "/etc/ld.so.cache",
 )
 NOBODY = 61_184  # the first of 4,000 numbers, each for a room's user
+NUMBERS = itertools.count(secrets.randbelow(4_000))  # no two rooms at a time have the same
 TRIAL = "import classroom.makers, helpers.example"
 GROUPS = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))  # of processes: versions 1 and 2
 
@@ -63,6 +65,7 @@ def walls(folder, variables):
         command += ["--setenv", name, value]
     small = ["--perms", "1777", "--size", str(64 * 2**20), "--tmpfs"]
     command += [*small, "/tmp", *small, "/home", "--proc", "/proc", "--dev", "/dev"]
+    command += ["--perms", "0755", "--dir", "/etc"]
     for place in SYSTEM:
         if os.path.islink(place):
             command += ["--symlink", os.readlink(place), place]
@@ -81,7 +84,7 @@ def walls(folder, variables):
     command += [*small, "/dev/shm", "--chdir", "/home"]
     command += ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"]
     if as_root:
-        nobody = str(NOBODY + secrets.randbelow(4_000))
+        nobody = str(NOBODY + next(NUMBERS) % 4_000)
         command += ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
         command += ["--bounding-set=-all", "--inh-caps=-all"]
     return command

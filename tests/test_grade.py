@@ -549,7 +549,9 @@ def test_a_strangers_file_stops_nobody_elses_grading(tmp_path):
         archive.writestr("x/03.ipynb", "{}")
     packed = (folder / "nul.zip").read_bytes()
     (folder / "nul.zip").write_bytes(packed.replace(b"x/03.ipynb", b"\0/03.ipynb"))
-    found = run(tmp_path)
+    hand_in(folder, "None", 3, notebook(3, a3_1="1 / 0"))
+    run(tmp_path)
+    found = run(tmp_path)  # what it has written itself, it takes back
     assert found["honest"]["total"] == "5"
     assert found["many"]["missing"] == "3 unreadable"
     assert len(list((tmp_path / "out" / "feedback").glob("*.html"))) == len(found)
@@ -567,6 +569,8 @@ def test_zips_and_ways_out(tmp_path):
         archive.writestr("__MACOSX/x.ipynb", "junk")
     with zipfile.ZipFile(tmp_path / "in" / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("03.ipynb", b"0" * (intake.LARGEST + 1))
+    with zipfile.ZipFile(tmp_path / "in" / "packed.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("03.ipynb", b"0" * 10**6)
     (tmp_path / "in" / "broken.zip").write_bytes(b"PK")
     (tmp_path / "in" / "link.ipynb").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "in" / "jane" / "pipe.ipynb")
