@@ -15,6 +15,7 @@ import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from textwrap import shorten
 
@@ -44,7 +45,7 @@ def graded(submission, given, seed, draw, folder, trust=False):
     found = merged(submission.notebook, given)
     stubs = {cell.metadata.nbgrader.grade_id: cell.source for cell in given.cells}
     most = solved.worth(given)
-    asked = solved.asked(solved.load()[problem])
+    asked = _asked(problem)
     limits = Limits(imports=120, whole=240) if problem == 2 else Limits()
 
     def enter():
@@ -73,6 +74,12 @@ def graded(submission, given, seed, draw, folder, trust=False):
         "notes": found.notes[:20],
         "seconds": round(time.monotonic() - began, 1),
     }
+
+
+@cache
+def _asked(problem):
+    """{question: the names that it asks for}, read once for all submissions."""
+    return solved.asked(solved.load()[problem])
 
 
 def _ask_all(most, found, enter, check):
@@ -171,8 +178,9 @@ def _main(options):
     _compare_classes(submissions, seed)
     if options.hash:
         said = _without_names(options.grades, submissions, said)
-    results = _graded_or_kept(submissions, given, seed, folder, options)
-    answers = tables.answers_of(results, rubric, _kept(options, seed)["salt"])
+    drawn = _drawn(options, seed)
+    results = _graded_or_kept(submissions, given, seed, drawn["draw"], folder, options)
+    answers = tables.answers_of(results, rubric, drawn["salt"])
     marks, gone, old, changed = tables.take_marks(options.grades, answers, rubric)
     tables.write_marks(options.grades, answers, marks, gone, old, rubric)
     tables.write_grades(options.grades, results, answers)
@@ -186,15 +194,16 @@ def _main(options):
         f"{options.grades}/grades.csv. Students: {students}; for a person: {people} "
         f"(needs-a-person.csv); to be read: {unread} (reading/)."
     )
-    compared = not options.hash  # names, for which points.csv has the points
-    return _compare(options.submissions / demo.POINTS, options.grades / "grades.csv") * compared
+    if options.hash:  # points.csv has the names
+        return 0
+    return _compare(options.submissions / demo.POINTS, options.grades / "grades.csv")
 
 
-def _graded_or_kept(submissions, given, seed, folder, options):
+def _graded_or_kept(submissions, given, seed, draw, folder, options):
     """[(Submission, result)]: what was graded before, and has not changed since, is not again."""
     kept = options.grades / "results"
     kept.mkdir(parents=True, exist_ok=True)
-    draw, code, began = _kept(options, seed)["draw"], _code(), time.monotonic()
+    code, began = _code(), time.monotonic()
     files = {}
     for number, each in enumerate(submissions):
         if each.notebook is not None:
@@ -307,7 +316,7 @@ def _seed(typed):
     return int(typed)
 
 
-def _kept(options, seed):
+def _drawn(options, seed):
     """What a folder of grades keeps: its class, and what arguments and codes are drawn from."""
     file = options.grades / "draw.json"
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
@@ -316,7 +325,7 @@ def _kept(options, seed):
         raise UsageError(f"{options.grades} has the grades of class {other}: GRADES=another.")
     kept = {"seed": seed, "draw": secrets.randbits(32), "salt": secrets.token_hex(8)} | kept
     if options.force:
-        kept["draw"], options.force = secrets.randbits(32), False
+        kept["draw"] = secrets.randbits(32)
     notebook.write(json.dumps(kept), file)
     return kept
 

@@ -75,10 +75,9 @@ def write(folder, results, answers, marks, rubric, given, trust):
         key = question.replace(".", "-")
         asked = texts.get(f"q{key}-words", texts[f"q{key}"])
         _write_reading(folder, question, asked, items, read, marks)
-    people = [
-        e for e in answers if e.for_a_person or (e.code in marks and e.result["state"] == "read")
-    ]
-    _write_reading(folder, "needs-a-person", "", [], [e for e in people if not e.items], marks)
+    by_machine = [each for each in answers if not each.items]
+    people = [e for e in by_machine if e.for_a_person or e.result["state"] == "read"]
+    _write_reading(folder, "needs-a-person", "", [], people, marks)
     by_student = defaultdict(list)
     for submission, result in results:
         by_student[submission.student].append((submission, result))
@@ -88,7 +87,7 @@ def write(folder, results, answers, marks, rubric, given, trust):
     for student, own in by_student.items():
         mine = [each for each in answers if each.submission.student == student]
         _write_feedback(folder, student, own, mine, worth, trust, used)
-    _write_class(folder, sorted(by_student), answers, worth, trust)
+    _write_class(folder, sorted(by_student), answers, trust)
 
 
 def _page(file, title, body):
@@ -188,7 +187,7 @@ def _write_feedback(folder, student, own, answers, worth, trust, used):
     _page(folder / "feedback" / f"{name}.html", title, body)
 
 
-def _write_class(folder, students, answers, worth, trust):
+def _write_class(folder, students, answers, trust):
     """The class: totals, how hard each question was, frequent mistakes, the same code twice."""
     total = dict.fromkeys(students, 0.0)
     for answer in answers:

@@ -269,7 +269,7 @@ def write_grades(folder, results, answers):
 
 def _shown(answer):
     """Points; nothing where a person has not looked yet."""
-    waits = answer.for_a_person or answer.result["state"] == "to be read"
+    waits = answer.result["state"] not in MARKED
     return f"{answer.result['points']:g}" if answer.result["points"] or not waits else ""
 
 

@@ -71,6 +71,11 @@ def held_out(fit, X, y, folds):
     return predicted
 
 
+def _fold_by_fold(predicted, folds):
+    """The same predictions in the order in which they were made, and not in the rows'."""
+    return np.concatenate([predicted[these] for _, these in folds])
+
+
 def q5_3(ask, numbers):
     """1 for not seeing a row's own label, 1 for right values in the right places."""
 
@@ -82,7 +87,7 @@ def q5_3(ask, numbers):
         shaped = isinstance(first, list) and len(first) == 30 and all(map(number, first))
         demand(shaped, "out_of_fold has to give one number for each row.")
         right = held_out(fit, X, y, folds)
-        if close(first, np.concatenate([right[these] for _, these in folds])):
+        if close(first, _fold_by_fold(right, folds)):
             return  # fold by fold: no row's own label was seen, and the places are wrong
         for row in range(30):
             other = y.copy()
@@ -107,7 +112,7 @@ def q5_3(ask, numbers):
             ):
                 got, right = ask("out_of_fold", made, X, y, folds), held_out(fit, X, y, folds)
                 said = "out_of_fold: call fit on a fold's first list, and predict its second."
-                if close(got, np.concatenate([right[these] for _, these in folds])):
+                if close(got, _fold_by_fold(right, folds)):
                     said = "out_of_fold: the values are right, but not in the places of their rows."
                 demand(close(got, right), said)
 
@@ -234,16 +239,13 @@ def q5_6(ask, numbers):
     return points
 
 
-def _many(got):
-    return isinstance(got, (list, str))
-
-
 def q5_7(ask, numbers):
     """The exact set."""
 
     def part(ask, numbers):
         got = ask.value("leaking")
-        each = [re.sub(r"\W", "", str(one)).upper() for one in got] if _many(got) else []
+        got = got if isinstance(got, (list, str)) else []
+        each = [re.sub(r"\W", "", str(one)).upper() for one in got]
         letters = bool(each) and set(each) <= set(numbers.protocols)
         demand(letters, "leaking has to be a set of letters from A to F.")
         wanted = [letter for letter, text in numbers.protocols.items() if text in LEAKY]
